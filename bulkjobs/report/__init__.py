@@ -1,0 +1,1 @@
+"""Journal + inventory → results.csv, results.parquet, retry.csv, summary.json. Pure rendering."""
