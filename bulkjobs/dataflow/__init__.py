@@ -1,0 +1,1 @@
+"""One API call at a time: signature, contract, transport, classified replies. Knows nothing of inventories."""

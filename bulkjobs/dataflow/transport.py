@@ -1,0 +1,150 @@
+"""One signed HTTP request on aiohttp, once: no redirect, no retry, no proxy, a bounded reply.
+
+What comes back is a value: a ``Reply`` when a status line was read, else a ``Failure`` that says whether the
+request's headers may have left (proved by aiohttp's trace, not by the exception's type). No exception of
+aiohttp leaves this module: their texts and ``repr`` can hold request headers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from bulkjobs.dataflow.replies import Failure, FailureKind, Reply
+from bulkjobs.dataflow.signature import Credentials, signed_headers
+
+_CONNECT_TIMEOUT = 10.0
+_BODY_HEADERS = {"Content-Type": "application/json"}
+_COMMON_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "bulkjobs"}
+
+
+class Transport:
+    """Signed requests to one endpoint. ``timeout`` in seconds bounds a whole request.
+
+    ``now_ms`` gives milliseconds since the epoch, for the signature. Use as an async context manager.
+    """
+
+    def __init__(self, endpoint: str, credentials: Credentials, timeout: float, now_ms: Callable[[], int]) -> None:
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._timeout = timeout
+        self._now_ms = now_ms
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_mark_headers_sent)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),  # a pool's limit would queue behind the rate limiter
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=min(self._timeout, _CONNECT_TIMEOUT)),
+            trace_configs=[trace],
+            headers=_COMMON_HEADERS,
+            auto_decompress=False,  # nothing compressed was asked for, and a bomb stays small
+        )
+        # aiohttp sends idempotent requests twice when a kept connection turns out closed, past every limiter
+        # (its issue 10790: no public switch). tests/dataflow/test_transport.py holds this to what it does.
+        self._session._retry_connection = False
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def call(
+        self, method: str, target: str, body: bytes | None = None, bound: int = 1 << 20
+    ) -> Reply | Failure:
+        """Send one request. ``target`` is path and query, already encoded; its very bytes are signed and sent.
+
+        ``bound``: bytes of reply body that are read at most; beyond it the reply is not complete.
+        """
+        assert self._session is not None, "use the transport as an async context manager"
+        headers = signed_headers(self._credentials, method, target, self._now_ms())
+        if body is not None:
+            headers |= _BODY_HEADERS
+        sent = SimpleNamespace(headers=False)
+        try:
+            async with self._session.request(
+                method,
+                URL(self._endpoint + target, encoded=True),
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                trace_request_ctx=sent,
+            ) as response:
+                return await _read(response, bound)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return _failure(error, sent.headers)
+
+    def scrub(self, text: str) -> str:
+        """``text`` without our keys, should a server have echoed them."""
+        for secret in (self._credentials.secret_key, self._credentials.access_key):
+            text = text.replace(secret, "***")
+        return text
+
+
+async def _mark_headers_sent(
+    _session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    context.trace_request_ctx.headers = True
+
+
+async def _read(response: aiohttp.ClientResponse, bound: int) -> Reply:
+    """The reply with its body, as far as it came: what broke off after a status line is still a reply."""
+    parts: list[bytes] = []
+    size = 0
+    complete = True
+    try:
+        while part := await response.content.readany():
+            size += len(part)
+            if size > bound:
+                complete = False
+                response.close()
+                break
+            parts.append(part)
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        complete = False
+    return Reply(response.status, response.headers, b"".join(parts), complete)
+
+
+def _failure(error: Exception, headers_sent: bool) -> Failure:
+    return Failure(_kind(error), headers_sent, _describe(error))
+
+
+def _kind(error: Exception) -> FailureKind:
+    # Subclasses first: ClientConnectorError is a ClientOSError, and TimeoutError an OSError.
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return FailureKind.CERTIFICATE
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return FailureKind.TIMEOUT
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return FailureKind.CONNECT
+    if isinstance(error, aiohttp.ClientResponseError | ValueError):
+        return FailureKind.GARBLED  # its status 400 is made up by the client
+    return FailureKind.DISCONNECTED
+
+
+def _describe(error: Exception) -> str:
+    """What happened, from the error's class and errno only: never its text, which can hold headers."""
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "the server's certificate is not valid for this host"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host's name cannot be resolved"
+    if isinstance(error, TimeoutError):
+        return "no reply in time"
+    if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, aiohttp.ClientError):
+        return cause.strerror
+    if isinstance(error, aiohttp.ClientOSError) and error.strerror:
+        return error.strerror
+    return {
+        FailureKind.CONNECT: "no connection",
+        FailureKind.GARBLED: "the reply is not HTTP",
+        FailureKind.DISCONNECTED: "the connection was closed before a reply",
+    }.get(_kind(error), type(error).__name__)
