@@ -104,13 +104,15 @@ class DataFlowClient:
             raise CallFailed("verifyJob", answer)
         return answer
 
-    async def list_page(self, page: int, name: str | None = None, seen_before: int = 0) -> Page:
+    async def list_page(
+        self, page: int, name: str | None = None, seen_before: int = 0, limit: int = PAGE_LIMIT
+    ) -> Page:
         """getJobs, one page from 0. ``seen_before``: items on the pages before it."""
-        query = f"page={page}&limit={PAGE_LIMIT}"
+        query = f"page={page}&limit={limit}"
         if name is not None:
             query = f"name={quote(name, safe='')}&{query}"
         reply = await self._transport.call("GET", f"{PREFIX}/jobs?{query}", bound=_LIST_BOUND)
-        parsed = parse_page(reply.body, PAGE_LIMIT, seen_before) if _is_whole(reply) else None
+        parsed = parse_page(reply.body, limit, seen_before) if _is_whole(reply) else None
         if parsed is None:
             raise self._failed("getJobs", reply)
         return parsed
@@ -156,9 +158,7 @@ class DataFlowClient:
         if isinstance(reply, Failure):
             return judge(reply)
         if 200 <= reply.status < 300:
-            return Answer(
-                Verdict.UNKNOWN, reply.status, "unreadable", f"HTTP {reply.status} with an unreadable body"
-            )
+            return Answer(Verdict.UNKNOWN, reply.status, "unreadable", f"HTTP {reply.status} with an unreadable body")
         return self._scrubbed(judge_refusal(reply, decode(reply.body)))
 
     def _scrubbed(self, answer: Answer) -> Answer:

@@ -57,9 +57,7 @@ class Transport:
             await self._session.close()
             self._session = None
 
-    async def call(
-        self, method: str, target: str, body: bytes | None = None, bound: int = 1 << 20
-    ) -> Reply | Failure:
+    async def call(self, method: str, target: str, body: bytes | None = None, bound: int = 1 << 20) -> Reply | Failure:
         """Send one request. ``target`` is path and query, already encoded; its very bytes are signed and sent.
 
         ``bound``: bytes of reply body that are read at most; beyond it the reply is not complete.

@@ -23,9 +23,7 @@ class Outcome(StrEnum):
     INVALID = "invalid"
 
 
-SUCCEEDED = frozenset(
-    {Outcome.CREATED, Outcome.ADOPTED, Outcome.EXISTING, Outcome.UPDATED, Outcome.DELETED}
-)
+SUCCEEDED = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.EXISTING, Outcome.UPDATED, Outcome.DELETED})
 """Outcomes after which the service holds what the row asks for. All others go to ``retry.csv``."""
 
 

@@ -1,0 +1,107 @@
+"""Past runs, read without the lock: what reports are rendered from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bulkjobs.engine.journal.journal import errors_of
+from bulkjobs.engine.journal.lock import is_held
+from bulkjobs.engine.journal.schema import connect, prepare
+from bulkjobs.engine.records import InventoryRecord, Outcome, RowRecord, RunRecord
+from bulkjobs.errors import StateError, UsageError
+
+_ROWS = """
+SELECT r.file, r.line, r.name,
+    coalesce(r.outcome, CASE WHEN EXISTS (
+        SELECT 1 FROM attempts a JOIN runs u ON u.id = r.run
+        WHERE a.scope = u.scope AND a.name = r.name AND a.closed = 0
+    ) THEN 'unresolved' ELSE 'not_sent' END),
+    r.job_id, r.status, r.http_status, r.error_code, r.error, coalesce(r.attempts, 0), r.first_sent_at,
+    r.finished_at, r.elapsed_ms
+FROM rows r WHERE r.run = ? ORDER BY r.seq
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """One run with the folder that its report goes to."""
+
+    key: int
+    folder: Path
+    record: RunRecord
+
+
+class History:
+    """A context manager over a journal file. Raises StateError when it is missing or cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        if not path.is_file():
+            raise StateError(f"state file {path}: does not exist", "name the one that the run used with --state FILE")
+        with errors_of(path):
+            self._db = connect(path)
+            prepare(self._db, path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._db.close()
+
+    def run(self, run_id: str) -> PastRun:
+        """One run by its id. Raises UsageError when there is none."""
+        for past in self._runs("WHERE u.run_id = ?", run_id):
+            return past
+        known = [past.record.run_id for past in self._runs("")][-5:]
+        raise UsageError(f"no run {run_id!r} in {self._path}", f"the latest runs: {', '.join(known) or 'none'}")
+
+    def runs(self) -> Iterator[PastRun]:
+        """All runs, oldest first."""
+        return self._runs("")
+
+    def rows(self, past: PastRun) -> Iterator[RowRecord]:
+        """All rows of a run, in inventory order, streamed. May be called again."""
+        with errors_of(self._path):
+            for file, line, name, outcome, *rest in self._db.execute(_ROWS, (past.key,)):
+                yield RowRecord(file, line, name, Outcome(outcome), *rest)
+
+    def _runs(self, where: str, *parameters: object) -> Iterator[PastRun]:
+        with errors_of(self._path):
+            rows = self._db.execute(
+                "SELECT u.id, u.run_id, s.endpoint, s.account, u.api, u.folder, u.state, u.reason, u.started_at,"
+                f" u.ended_at, u.facts FROM runs u JOIN scopes s ON s.id = u.scope {where} ORDER BY u.id",
+                parameters,
+            ).fetchall()
+        for row in rows:
+            yield self._past(row)
+
+    def _past(self, row: tuple[Any, ...]) -> PastRun:
+        key, run_id, endpoint, account, api, folder, state, reason, started_at, ended_at, facts = row
+        if ended_at is None and not is_held(self._path):
+            state, reason = "killed", "the process ended without closing its run"
+        with errors_of(self._path):
+            files = self._db.execute(
+                "SELECT path, sha256, rows FROM files WHERE run = ? ORDER BY file", (key,)
+            ).fetchall()
+            orphans = self._db.execute(
+                "SELECT name, outcome, job_id, detail FROM orphans WHERE run = ? ORDER BY name", (key,)
+            ).fetchall()
+        record = RunRecord(
+            run_id,
+            endpoint,
+            account,
+            api,
+            state,
+            reason,
+            started_at,
+            ended_at,
+            [InventoryRecord(*file) for file in files],
+            json.loads(facts),
+            [dict(zip(("name", "outcome", "job_id", "detail"), orphan, strict=True)) for orphan in orphans],
+        )
+        return PastRun(key, Path(folder), record)

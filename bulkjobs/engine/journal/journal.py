@@ -1,0 +1,281 @@
+"""``Journal``: opened by one process, asked by the planner, told by the runner."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from bulkjobs.dataflow.listing import ListedJob
+from bulkjobs.engine.journal.lock import Lock
+from bulkjobs.engine.journal.schema import connect, create_private, damaged, prepare
+from bulkjobs.engine.journal.writer import Kind, Writer
+from bulkjobs.engine.planning import Known
+from bulkjobs.engine.protocol import Relation
+from bulkjobs.errors import StateError
+
+_CLOSE_ROWS = """
+UPDATE rows SET
+    outcome = CASE WHEN EXISTS (
+        SELECT 1 FROM attempts a JOIN runs u ON u.id = rows.run
+        WHERE a.scope = u.scope AND a.name = rows.name AND a.closed = 0
+    ) THEN 'unresolved' ELSE 'not_sent' END,
+    attempts = (
+        SELECT count(*) FROM attempts a WHERE a.run = rows.run AND a.seq = rows.seq
+        AND (a.verdict IS NULL OR a.verdict NOT IN ('throttled', 'not_sent'))
+    ),
+    first_sent_at = (SELECT min(a.intended_at) FROM attempts a WHERE a.run = rows.run AND a.seq = rows.seq)
+WHERE run = ? AND outcome IS NULL
+"""
+"""A row without an outcome: what its attempts prove."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """A row of the current run beside all that is known of its name."""
+
+    seq: int
+    name: str
+    digest: bytes
+    open_attempt: int | None
+    known: Known | None
+    listed: tuple[ListedJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAttempt:
+    """An attempt without a known end."""
+
+    attempt: int
+    name: str
+
+
+class Journal:
+    """The state of all runs. Construction takes the lock (StateBusy) and opens the file (StateError).
+
+    ``holder`` is told to a second process. Reading is synchronous and quick; writing goes through ``writer``,
+    which exists from ``start`` to ``close``.
+    """
+
+    def __init__(self, path: Path, holder: str = "bulkjobs") -> None:
+        self.path = path
+        create_private(path)
+        self._lock = Lock(path, holder)
+        try:
+            with errors_of(path):
+                self._db = connect(path)
+                prepare(self._db, path)
+                self._next_attempt: int = self._one("SELECT coalesce(max(id), 0) + 1 FROM attempts")
+        except BaseException:
+            self._lock.release()
+            raise
+        self.scope = 0
+        self.run = 0
+        self._writer: Writer | None = None
+
+    @property
+    def writer(self) -> Writer:
+        assert self._writer is not None, "start the journal first"
+        return self._writer
+
+    def start(self, on_failure: Callable[[StateError], None] | None = None) -> Self:
+        """Start the writing thread, in the running loop."""
+        with errors_of(self.path):
+            self._writer = Writer(connect(self.path), self.path, on_failure)
+        return self
+
+    async def close(self) -> None:
+        """Write what is left, and let the next process in."""
+        try:
+            if self._writer is not None:
+                await self._writer.close()
+        finally:
+            self._db.close()
+            self._lock.release()
+
+    # Runs
+
+    def begin_run(self, run_id: str, endpoint: str, account: str, api: str, folder: Path, now: int) -> None:
+        """Make this run and its scope the current ones."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO scopes (endpoint, account) VALUES (?, ?)", (endpoint, account))
+            self.scope = self._one("SELECT id FROM scopes WHERE endpoint = ? AND account = ?", endpoint, account)
+            try:
+                cursor = db.execute(
+                    "INSERT INTO runs (run_id, scope, api, folder, state, started_at)"
+                    " VALUES (?, ?, ?, ?, 'running', ?)",
+                    (run_id, self.scope, api, str(folder), now),
+                )
+            except sqlite3.IntegrityError:
+                raise StateError(f"run {run_id} exists already in {self.path}", "choose another --run-id") from None
+            assert cursor.lastrowid is not None
+            self.run = cursor.lastrowid
+
+    def set_files(self, files: Sequence[tuple[str, str, int]]) -> None:
+        """The input files of the current run: path, SHA-256, rows."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM files WHERE run = ?", (self.run,))
+            db.executemany(
+                "INSERT INTO files VALUES (?, ?, ?, ?, ?)",
+                [(self.run, index, *file) for index, file in enumerate(files)],
+            )
+
+    def end_run(self, state: str, reason: str | None, exit_code: int, facts: Mapping[str, object], now: int) -> None:
+        """Close the current run: rows without an outcome get the one that the attempts prove."""
+        self._end(self.run, state, reason, exit_code, now, dict(facts))
+
+    def end_killed_runs(self) -> list[str]:
+        """Close the runs that never ended, now that nobody else can be writing: their run ids, oldest first."""
+        rows = self._all(
+            "SELECT id, run_id, started_at FROM runs WHERE ended_at IS NULL AND id != ? ORDER BY id", self.run
+        )
+        for run, _, started_at in rows:
+            last = self._one(
+                "SELECT max(coalesce(max(ended_at), 0), coalesce(max(intended_at), 0), ?) FROM attempts WHERE run = ?",
+                started_at,
+                run,
+            )
+            self._end(run, "killed", "the process ended without closing its run", None, last, {})
+        return [run_id for _, run_id, _ in rows]
+
+    def _end(
+        self, run: int, state: str, reason: str | None, exit_code: int | None, now: int, facts: dict[str, object]
+    ) -> None:
+        with self._transaction() as db:
+            db.execute(_CLOSE_ROWS, (run,))
+            db.execute(
+                "UPDATE runs SET state = ?, reason = ?, exit_code = ?, facts = ?, ended_at = ? WHERE id = ?",
+                (state, reason, exit_code, json.dumps(facts, sort_keys=True), now, run),
+            )
+
+    # What the planner asks
+
+    def open_attempts_elsewhere(self) -> list[OpenAttempt]:
+        """Open attempts of this scope whose names the current run does not list (orphans)."""
+        rows = self._all(
+            "SELECT a.id, a.name FROM attempts a WHERE a.scope = ? AND a.closed = 0 AND NOT EXISTS"
+            " (SELECT 1 FROM temp.wanted w WHERE w.name = a.name) ORDER BY a.id",
+            self.scope,
+        )
+        return [OpenAttempt(attempt, name) for attempt, name in rows]
+
+    def last_send(self) -> int:
+        """When the newest intent of this scope was written, 0 if never."""
+        return int(self._one("SELECT coalesce(max(intended_at), 0) FROM attempts WHERE scope = ?", self.scope))
+
+    def remember_wanted(self) -> None:
+        """Index the names of the current run, for this process only. Comes before ``remember_listed``."""
+        with errors_of(self.path):
+            self._db.execute("CREATE TEMP TABLE wanted (name TEXT PRIMARY KEY) WITHOUT ROWID")
+            self._db.execute("INSERT OR IGNORE INTO temp.wanted SELECT name FROM rows WHERE run = ?", (self.run,))
+            self._db.execute(
+                "CREATE TEMP TABLE listed"
+                " (name TEXT, job_id TEXT, status TEXT, updated_date TEXT, PRIMARY KEY (name, job_id)) WITHOUT ROWID"
+            )
+
+    def remember_listed(self, jobs: Sequence[ListedJob]) -> None:
+        """Keep those jobs that are live and wanted beside the journal; what was kept stays."""
+        with errors_of(self.path):
+            self._db.executemany(
+                "INSERT OR REPLACE INTO temp.listed SELECT ?1, ?2, ?3, ?4"
+                " WHERE EXISTS (SELECT 1 FROM temp.wanted WHERE name = ?1)",
+                [(job.name, job.job_id, job.status, job.updated_date) for job in jobs if job.is_live],
+            )
+
+    def unfinished(self, first: int, count: int) -> list[PlannedRow]:
+        """Rows of the current run from ``first`` on, at most ``count``, that have no outcome yet."""
+        rows = self._all(
+            "SELECT r.seq, r.name, r.digest, a.id, j.job_id, j.status, j.updated_date, j.digest, j.relation, j.seen_at"
+            " FROM rows r LEFT JOIN attempts a ON a.scope = ?1 AND a.name = r.name AND a.closed = 0"
+            " LEFT JOIN jobs j ON j.scope = ?1 AND j.name = r.name"
+            " WHERE r.run = ?2 AND r.seq >= ?3 AND r.seq < ?4 AND r.outcome IS NULL ORDER BY r.seq",
+            self.scope,
+            self.run,
+            first,
+            first + count,
+        )
+        listed = self._listed(first, count)
+        return [_planned(row, tuple(listed.get(row[1], ()))) for row in rows]
+
+    def _listed(self, first: int, count: int) -> dict[str, list[ListedJob]]:
+        found: dict[str, list[ListedJob]] = {}
+        for name, job_id, status, updated_date in self._all(
+            "SELECT l.name, l.job_id, l.status, l.updated_date FROM rows r JOIN temp.listed l ON l.name = r.name"
+            " WHERE r.run = ? AND r.seq >= ? AND r.seq < ? AND r.outcome IS NULL",
+            self.run,
+            first,
+            first + count,
+        ):
+            found.setdefault(name, []).append(ListedJob(job_id, name, status, updated_date))
+        return found
+
+    def rows_between(self, first: int, count: int) -> list[tuple[int, int, int]]:
+        """``seq, file, line`` of the rows of the current run that have no outcome yet."""
+        return self._all(
+            "SELECT seq, file, line FROM rows WHERE run = ? AND seq >= ? AND seq < ? AND outcome IS NULL",
+            self.run,
+            first,
+            first + count,
+        )
+
+    def unresolved_left(self) -> int:
+        """Rows of the current run without an outcome whose name has an open attempt."""
+        return self._one(
+            "SELECT count(*) FROM attempts a JOIN rows r ON r.run = ? AND r.name = a.name AND r.outcome IS NULL"
+            " WHERE a.scope = ? AND a.closed = 0",
+            self.run,
+            self.scope,
+        )
+
+    def new_attempt(self) -> int:
+        """The id of the next attempt."""
+        attempt = self._next_attempt
+        self._next_attempt += 1
+        return attempt
+
+    def put(self, kind: Kind, *parameters: object) -> None:
+        self.writer.put(kind, parameters)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with errors_of(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _one(self, sql: str, *parameters: object) -> int:
+        with errors_of(self.path):
+            return int(self._db.execute(sql, parameters).fetchone()[0])
+
+    def _all(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with errors_of(self.path):
+            return self._db.execute(sql, parameters).fetchall()
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with the file and what to do."""
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.InterfaceError) as error:
+        raise StateError(
+            f"state file {path}: {error}", "free the disk or mend the file, then run the same command again"
+        ) from None
+    except sqlite3.DatabaseError as error:
+        raise damaged(path, str(error)) from None
+
+
+def _planned(row: tuple[Any, ...], listed: tuple[ListedJob, ...]) -> PlannedRow:
+    seq, name, digest, attempt, job_id, status, updated_date, known_digest, relation, seen_at = row
+    known = None
+    if job_id is not None:
+        known = Known(job_id, status, updated_date, known_digest, Relation[relation] if relation else None, seen_at)
+    return PlannedRow(seq, name, digest, attempt, known, listed)

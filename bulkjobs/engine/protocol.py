@@ -1,0 +1,214 @@
+"""The submit protocol as a pure state machine (``submit-protocol.md``, States).
+
+A row's state and an event give its next state and a decision, as data; the runner carries it out. No I/O, no
+clock, no log. The two rules that make it exactly-once:
+
+* after an attempt of unknown end there is no ``Send`` that was not preceded by a clean ``Seen``;
+* after a 2xx without a usable jobId there is no ``Send`` at all in this run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+from typing import assert_never
+
+from bulkjobs.dataflow.replies import Answer, Cause, Verdict
+from bulkjobs.engine.records import Outcome
+
+ACCEPTED_LOOKS = 3
+"""Lookups, one settle time apart, before a job that was accepted but is not to be found is UNRESOLVED."""
+
+
+class Relation(Enum):
+    """How a job on the service stands to the row: are its ids ours, is its definition equal?"""
+
+    OURS_EQUAL = "ours, equal"
+    OURS_DIFFERS = "ours, differs"
+    FOREIGN_EQUAL = "not ours, equal"
+    FOREIGN_DIFFERS = "not ours, differs"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A live job of the row's exact name."""
+
+    job_id: str
+    status: str | None = None
+    updated_date: str | None = None
+    relation: Relation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a lookup found. ``complete``: every page was read, so an absence means something.
+
+    ``matches``: the live jobs of the exact name; a single one has its relation. ``deleted``: a job of that name
+    with status DELETED was there.
+    """
+
+    complete: bool
+    matches: tuple[Match, ...] = ()
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowState:
+    """What is known of one row. ``attempts`` counts sends of this run that may have reached the service.
+
+    ``unknown``: an attempt of unknown end is open, of this run or an earlier one. ``accepted``: a 2xx without a
+    usable jobId was seen in this run. ``refusal``: a refusal that waits for its lookup. ``looks``: lookups
+    since the last attempt. ``last``: the newest answer, for the report.
+    """
+
+    attempts: int = 0
+    unknown: bool = False
+    accepted: bool = False
+    refusal: Answer | None = None
+    looks: int = 0
+    last: Answer | None = None
+
+
+class Delay(StrEnum):
+    """Why a send waits, which says how the runner spaces it."""
+
+    THROTTLED = "throttled"
+    NOT_SENT = "not_sent"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send again, after a back-off."""
+
+    because: Delay
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look the name up: after ``settle`` has passed, or (``settled``) as soon as the service can be asked."""
+
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The row has ended. ``is_open``: its attempt is not resolved, so the intent stays open for the next run."""
+
+    outcome: Outcome
+    job_id: str | None = None
+    status: str | None = None
+    updated_date: str | None = None
+    http_status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    is_open: bool = False
+    relation: Relation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """The run must stop sending; the row ends as ``finish`` says."""
+
+    cause: Cause
+    answer: Answer
+    finish: Finish
+
+
+Decision = Send | Look | Finish | Halt
+
+
+def on_answer(row: RowState, answer: Answer) -> tuple[RowState, Decision]:
+    """What follows a create's answer."""
+    sent = replace(row, attempts=row.attempts + 1, looks=0, last=answer)
+    unsent = replace(row, last=answer)
+    match answer.verdict:
+        case Verdict.CREATED:
+            return sent, Finish(
+                Outcome.CREATED,
+                answer.job_id,
+                answer.job_status,
+                answer.updated_date,
+                answer.http_status,
+                relation=Relation.OURS_EQUAL,
+            )
+        case Verdict.REJECTED:
+            if answer.about_name or row.unknown:
+                return replace(sent, refusal=answer), Look()
+            return sent, _finish(Outcome.REJECTED, answer)
+        case Verdict.HALTED:
+            assert answer.cause is not None
+            state = unsent if answer.cause is Cause.QUOTA else sent
+            return state, Halt(answer.cause, answer, _finish(Outcome.NOT_SENT, answer))
+        case Verdict.THROTTLED:
+            return unsent, Send(Delay.THROTTLED)
+        case Verdict.NOT_SENT:
+            if answer.cause is not None:
+                return unsent, Halt(answer.cause, answer, _finish(Outcome.NOT_SENT, answer))
+            return unsent, Send(Delay.NOT_SENT)
+        case Verdict.UNKNOWN:
+            return replace(sent, unknown=True, accepted=row.accepted or answer.accepted), Look()
+        case _:  # pragma: no cover
+            assert_never(answer.verdict)
+
+
+def on_lookup(row: RowState, seen: Seen, max_attempts: int) -> tuple[RowState, Decision]:
+    """What follows a lookup of the row's name."""
+    if not seen.complete:
+        return row, Look(settled=True)
+    row = replace(row, looks=row.looks + 1)
+    if len(seen.matches) > 1:
+        return row, several([match.job_id for match in seen.matches])
+    if seen.matches:
+        return row, recognise(seen.matches[0], unknown=row.unknown)
+    return _absent(row, seen, max_attempts)
+
+
+def unresolved(row: RowState) -> Finish:
+    """How a row ends whose attempt cannot be resolved in this run."""
+    return replace(_finish(Outcome.UNRESOLVED, row.last), is_open=True)
+
+
+def recognise(match: Match, *, unknown: bool) -> Finish:
+    """The one live job of the name, compared. ``unknown``: an attempt of ours has no known end."""
+    outcome, code, message = Outcome.EXISTING, None, None
+    match match.relation:
+        case Relation.OURS_EQUAL:
+            outcome = Outcome.ADOPTED if unknown else Outcome.EXISTING
+        case Relation.FOREIGN_EQUAL:
+            pass
+        case Relation.OURS_DIFFERS:
+            outcome, code = Outcome.DRIFTED, "differs"
+            message = "the job of this name is ours and its definition differs"
+        case Relation.FOREIGN_DIFFERS:
+            outcome, code = Outcome.CONFLICT, "name-taken"
+            message = f"the name belongs to another job: {match.job_id}"
+        case None:  # pragma: no cover
+            raise ValueError("a single match is compared before it is judged")
+        case _:  # pragma: no cover
+            assert_never(match.relation)
+    return Finish(outcome, match.job_id, match.status, match.updated_date, None, code, message, relation=match.relation)
+
+
+def several(job_ids: Sequence[str]) -> Finish:
+    """Several live jobs of one name: a person has to decide."""
+    ids = ", ".join(job_id or "?" for job_id in job_ids)
+    return Finish(Outcome.CONFLICT, code="several-jobs", message=f"{len(job_ids)} jobs of this name: {ids}")
+
+
+def _absent(row: RowState, seen: Seen, max_attempts: int) -> tuple[RowState, Decision]:
+    if row.accepted:
+        return row, unresolved(row) if row.looks >= ACCEPTED_LOOKS else Look()
+    clean = replace(row, unknown=False, refusal=None)
+    if row.refusal is not None and not seen.deleted:
+        return clean, _finish(Outcome.REJECTED, row.refusal)
+    if row.attempts >= max_attempts:
+        return clean, _finish(Outcome.NOT_SENT, row.last)
+    return clean, Send(Delay.ABSENT)
+
+
+def _finish(outcome: Outcome, answer: Answer | None) -> Finish:
+    if answer is None:
+        return Finish(outcome)
+    return Finish(outcome, http_status=answer.http_status, code=answer.code, message=answer.message)

@@ -1,0 +1,147 @@
+"""Paced, patient reads: the one place that repeats a read. Lists to their end, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+from bulkjobs.dataflow.client import CallFailed, DataFlowClient, Job
+from bulkjobs.dataflow.listing import ListedJob, Page
+from bulkjobs.dataflow.replies import Answer, Cause, Verdict
+from bulkjobs.engine.backoff import full_jitter
+from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.gate import Gate
+from bulkjobs.engine.health import Health
+from bulkjobs.engine.pacing import Limiter
+from bulkjobs.engine.work import Tally
+from bulkjobs.logs import Log
+
+T = TypeVar("T")
+
+
+class Unreadable(Exception):
+    """A list that cannot be read to its end, or a read that is refused: it proves nothing."""
+
+
+class Fatal(Exception):
+    """The service will not answer this run: credentials, permission, endpoint, quota, certificate, or silence."""
+
+    def __init__(self, cause: Cause | None, answer: Answer) -> None:
+        super().__init__(answer.message)
+        self.cause = cause
+        self.answer = answer
+
+
+class Reader:
+    """``patience``: seconds that a read is repeated when the service does not answer; then Fatal.
+
+    ``first_patience``: the same, as long as the service was never reached at all.
+    """
+
+    def __init__(
+        self,
+        client: DataFlowClient,
+        limiter: Limiter,
+        gate: Gate,
+        health: Health,
+        clock: Clock,
+        tally: Tally,
+        log: Log,
+        patience: float,
+        first_patience: float,
+    ) -> None:
+        self._client = client
+        self._limiter = limiter
+        self._turn = asyncio.Lock()  # one waiter at a time: the limiter's waiters overtake each other
+        self._gate = gate
+        self._health = health
+        self._clock = clock
+        self._tally = tally
+        self._log = log
+        self._patience = patience
+        self._first_patience = first_patience
+        self._reached = False
+
+    async def get_job(self, job_id: str) -> Job | None:
+        return await self._patiently("getJob", lambda: self._client.get_job(job_id))
+
+    async def live_jobs(self, name: str) -> tuple[list[ListedJob], bool]:
+        """The live jobs of exactly this name, and whether a DELETED one of it was there. Raises Unreadable."""
+        live, deleted = [], False
+        async for page in self.pages(name):
+            for job in page.jobs:
+                if job.name == name:  # whether the service matches exactly or in part is not documented
+                    if job.is_live:
+                        live.append(job)
+                    else:
+                        deleted = True
+        return list({job.job_id: job for job in live}.values()), deleted
+
+    async def pages(self, name: str | None = None) -> AsyncIterator[Page]:
+        """All pages, in order. Raises Unreadable when the service repeats a page instead of going on."""
+        number = seen = 0
+        previous: tuple[ListedJob, ...] = ()
+        while True:
+            page = await self._page(number, name, seen)
+            if page.jobs and page.jobs == previous:
+                raise Unreadable(f"getJobs repeats page {number - 1} as page {number}")
+            yield page
+            if page.is_last:
+                return
+            previous = page.jobs
+            seen += page.size
+            number += 1
+
+    async def _page(self, number: int, name: str | None, seen: int) -> Page:
+        return await self._patiently("getJobs", lambda: self._client.list_page(number, name, seen))
+
+    async def probe(self) -> bool:
+        """One cheap read, once: does the service answer?"""
+        await self._acquire()
+        try:
+            await self._client.list_page(0, limit=1)
+        except CallFailed as error:
+            if error.answer.cause is not None:
+                raise Fatal(error.answer.cause, error.answer) from None
+            return error.answer.verdict in (Verdict.THROTTLED, Verdict.REJECTED)
+        return True
+
+    async def _patiently(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
+        failures = 0
+        failing_since: float | None = None
+        while True:
+            await self._acquire()
+            self._tally.reads += 1
+            try:
+                result = await call()
+            except CallFailed as error:
+                answer = error.answer
+            else:
+                self._reached = True
+                self._gate.succeeded()
+                return result
+            now = self._clock.monotonic()
+            if answer.http_status is not None:
+                self._reached = True
+            if answer.cause is not None:
+                raise Fatal(answer.cause, answer)
+            if answer.verdict is Verdict.REJECTED:
+                raise Unreadable(answer.message)
+            if answer.slow_down:
+                self._gate.throttled(now, answer.retry_after)
+                self._tally.throttles += 1
+                continue
+            failures += 1
+            failing_since = now if failing_since is None else failing_since
+            if now - failing_since > (self._patience if self._reached else self._first_patience):
+                raise Fatal(None if self._reached else Cause.ENDPOINT, answer)
+            delay = full_jitter(failures, self._clock.uniform)
+            self._log.warning("read.retry", call=what, error=answer.message, failures=failures, wait_s=round(delay, 1))
+            await self._clock.sleep(delay)
+
+    async def _acquire(self) -> None:
+        async with self._turn:
+            while (wait := self._gate.until - self._clock.monotonic()) > 0:
+                await self._clock.sleep(wait)
+            await self._limiter.acquire()

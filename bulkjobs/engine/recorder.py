@@ -1,0 +1,143 @@
+"""Turns what happens to a row into records of the journal, counts and log events: the only place that does."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bulkjobs.dataflow.replies import Answer
+from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.protocol import Finish
+from bulkjobs.engine.records import Outcome
+from bulkjobs.engine.work import Tally, Work
+from bulkjobs.logs import Log
+
+_BAD = frozenset({Outcome.REJECTED, Outcome.CONFLICT, Outcome.DRIFTED, Outcome.UNRESOLVED})
+
+
+class Recorder:
+    def __init__(self, journal: Journal, tally: Tally, clock: Clock, log: Log) -> None:
+        self._journal = journal
+        self._tally = tally
+        self._clock = clock
+        self._log = log
+
+    def intent(self, work: Work) -> asyncio.Future[None]:
+        """Write the intent of the row's next attempt: it may be sent once the future is done."""
+        assert work.attempt is None, "one open attempt per name"
+        assert work.spec is not None
+        work.attempt = self._journal.new_attempt()
+        self._journal.put(
+            Kind.INTENT,
+            work.attempt,
+            self._journal.scope,
+            self._journal.run,
+            work.seq,
+            work.name,
+            work.row.attempts + 1,
+            work.spec.digest,
+            self._clock.wall_ms(),
+        )
+        return self._journal.writer.durable()
+
+    def durable(self) -> asyncio.Future[None]:
+        """Done when all that was recorded so far is on disk."""
+        return self._journal.writer.durable()
+
+    def withdrawn(self, work: Work) -> None:
+        """The intent was never sent. Only for an intent that is durable."""
+        self._journal.put(Kind.WITHDRAWN, work.attempt)
+        work.attempt = None
+
+    def ended(self, work: Work, answer: Answer, closed: bool) -> None:
+        """The attempt's answer. ``closed``: its end is known for certain."""
+        self._journal.put(
+            Kind.ENDED,
+            self._clock.wall_ms(),
+            answer.verdict.value,
+            answer.http_status,
+            answer.code,
+            answer.message,
+            answer.trace_id,
+            int(closed),
+            work.attempt,
+        )
+        if closed:
+            work.attempt = None
+
+    def closed(self, work: Work) -> None:
+        """The attempt's end is known now: a lookup told."""
+        if work.attempt is not None:
+            self._journal.put(Kind.CLOSED, work.attempt)
+            work.attempt = None
+
+    def finished(self, work: Work, finish: Finish) -> None:
+        """The row's one outcome."""
+        if not finish.is_open:
+            self.closed(work)
+        if work.spec is None:
+            self._journal.put(
+                Kind.ORPHAN, self._journal.run, work.name, finish.outcome.value, finish.job_id, finish.message
+            )
+            self._log.warning("orphan.settled", name=work.name, outcome=finish.outcome.value, job_id=finish.job_id)
+            return
+        self.known(work.name, work.spec.digest, finish)
+        elapsed = None if work.started is None else round((self._clock.monotonic() - work.started) * 1000)
+        self.row(work.seq, finish, work.row.attempts, work.first_sent_at, elapsed)
+        if finish.outcome in _BAD:
+            self._log.warning(
+                f"job.{finish.outcome.value}",
+                name=work.name,
+                code=finish.code,
+                error=finish.message,
+                http_status=finish.http_status,
+                attempts=work.row.attempts,
+            )
+        else:
+            self._log.debug(
+                f"job.{finish.outcome.value}", name=work.name, job_id=finish.job_id, attempts=work.row.attempts
+            )
+
+    def row(
+        self,
+        seq: int,
+        finish: Finish,
+        attempts: int = 0,
+        first_sent_at: int | None = None,
+        elapsed_ms: int | None = None,
+    ) -> None:
+        """A row's outcome in the report's terms."""
+        self._tally.outcomes[finish.outcome] += 1
+        self._journal.put(
+            Kind.FINISHED,
+            finish.outcome.value,
+            finish.job_id,
+            finish.status,
+            finish.http_status,
+            finish.code,
+            finish.message,
+            attempts,
+            first_sent_at,
+            self._clock.wall_ms(),
+            elapsed_ms,
+            self._journal.run,
+            seq,
+        )
+
+    def known(self, name: str, digest: bytes, finish: Finish) -> None:
+        """What is now known of the one job of that name, if anything is."""
+        if finish.job_id is None or finish.relation is None:
+            return
+        self._journal.put(
+            Kind.JOB,
+            self._journal.scope,
+            name,
+            finish.job_id,
+            finish.status,
+            finish.updated_date,
+            digest,
+            finish.relation.name,
+            self._clock.wall_ms(),
+            self._journal.run,
+        )

@@ -1,0 +1,144 @@
+"""Settling and looking up: what becomes of rows whose last attempt, or whose existing job, is not understood."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from bulkjobs.dataflow.listing import PAGE_LIMIT, ListedJob
+from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.protocol import Match, Relation, Seen
+from bulkjobs.engine.reader import Reader, Unreadable
+from bulkjobs.engine.work import Tally, Work
+from bulkjobs.graph.definition import remote_ids, same_definition
+from bulkjobs.graph.ids import is_ours
+from bulkjobs.graph.spec import JobSpec
+
+_READERS = 16
+"""Lookups in flight at a time; the limiter paces them."""
+
+_RECENT = 5_000
+"""Confirmed creates whose appearance in a listing is watched, to learn the list's lag."""
+
+
+class Resolver:
+    """Looks up rows that are due and tells ``on_seen``; the caller keeps the queue and decides what follows."""
+
+    def __init__(self, reader: Reader, tally: Tally, clock: Clock, on_seen: Callable[[Work, Seen], None]) -> None:
+        self._reader = reader
+        self._tally = tally
+        self._clock = clock
+        self._on_seen = on_seen
+        self.pages = 1
+        self.created: deque[tuple[str, float]] = deque(maxlen=_RECENT)
+
+    async def resolve(self, batch: Sequence[Work]) -> None:
+        """Look up every row of ``batch``. Raises Fatal when the service will not answer any more."""
+        lookups = [work for work in batch if work.listed is None]
+        slots = asyncio.Semaphore(_READERS)
+        if len(lookups) > 2 * self.pages:
+            found = await self._two_passes({work.name for work in lookups})
+        else:
+            found = None
+
+        async def one(work: Work) -> None:
+            async with slots:
+                self._on_seen(work, await self._see(work, found))
+
+        # Not a TaskGroup: a caller that is told to stop wants the first error itself, not a group of them.
+        tasks = [asyncio.ensure_future(one(work)) for work in batch]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _see(self, work: Work, found: dict[str, _Found] | None) -> Seen:
+        self._tally.lookups += 1
+        try:
+            if work.listed is not None:
+                live, deleted = [work.listed], False
+            elif found is not None:
+                live, deleted = found[work.name].live, found[work.name].deleted
+            else:
+                live, deleted = await self._reader.live_jobs(work.name)
+            return await self._compare(work, live, deleted)
+        except Unreadable:
+            return Seen(complete=False)
+
+    async def _compare(self, work: Work, live: Sequence[ListedJob], deleted: bool) -> Seen:
+        if len(live) != 1:
+            return Seen(True, tuple(Match(job.job_id, job.status, job.updated_date) for job in live), deleted)
+        job = await self._reader.get_job(live[0].job_id) if live[0].job_id else None
+        if job is None or not job.is_live:
+            work.listed = None  # it went away between list and read: the next look starts from the list
+            return Seen(complete=False)
+        match = Match(
+            live[0].job_id,
+            job.status or live[0].status,
+            live[0].updated_date or job.updated_date,
+            relation(work.name, work.spec, job.nodes),
+        )
+        return Seen(True, (match,), deleted)
+
+    async def _two_passes(self, names: set[str]) -> dict[str, _Found]:
+        """One listing for many names: two full passes that agree on every absence (invariant 5)."""
+        try:
+            first = await self._one_pass(names)
+            second = await self._one_pass(names)
+        except Unreadable:
+            return {name: _Found(readable=False) for name in names}
+        for name, found in second.items():
+            first[name].merge(found)
+        return first
+
+    async def _one_pass(self, names: set[str]) -> dict[str, _Found]:
+        found = {name: _Found() for name in names}
+        begun = self._clock.monotonic()
+        missing = {name: at for name, at in self.created if at < begun}
+        seen = 0
+        async for page in self._reader.pages():
+            seen += page.size
+            for job in page.jobs:
+                missing.pop(job.name, None)
+                if job.name in found:
+                    found[job.name].add(job)
+        self.pages = seen // PAGE_LIMIT + 1
+        lags = [begun - at for at in missing.values()]
+        self._tally.list_lag = max([self._tally.list_lag, *lags])
+        return found
+
+
+class _Found:
+    """The jobs of one name, over several passes."""
+
+    def __init__(self, readable: bool = True) -> None:
+        self._jobs: dict[str, ListedJob] = {}
+        self._readable = readable
+
+    def add(self, job: ListedJob) -> None:
+        self._jobs[job.job_id] = job
+
+    def merge(self, other: _Found) -> None:
+        self._jobs |= other._jobs
+
+    @property
+    def live(self) -> list[ListedJob]:
+        if not self._readable:
+            raise Unreadable("the list cannot be read to its end")
+        return [job for job in self._jobs.values() if job.is_live]
+
+    @property
+    def deleted(self) -> bool:
+        return any(not job.is_live for job in self._jobs.values())
+
+
+def relation(name: str, spec: JobSpec | None, nodes: object) -> Relation:
+    """How a job on the service stands to a row. An orphan's definition is not kept, so its ids have to do."""
+    ours = is_ours(name, remote_ids(nodes))
+    equal = ours if spec is None else same_definition(spec.nodes, nodes)
+    if ours:
+        return Relation.OURS_EQUAL if equal else Relation.OURS_DIFFERS
+    return Relation.FOREIGN_EQUAL if equal else Relation.FOREIGN_DIFFERS

@@ -1,0 +1,70 @@
+"""One row on its way, and the figures of a run as it goes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bulkjobs.dataflow.listing import ListedJob
+from bulkjobs.dataflow.replies import Cause
+from bulkjobs.engine.protocol import RowState
+from bulkjobs.engine.records import Outcome
+from bulkjobs.graph.spec import JobSpec
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A row that is being worked on.
+
+    ``spec`` is None for an orphan: an open attempt of a name that the inventory does not list. ``attempt`` is the
+    open attempt's id. ``failures`` in a row space the back-off. Times: ``due`` and ``started`` monotonic seconds,
+    ``first_sent_at`` milliseconds since the epoch.
+    """
+
+    seq: int
+    name: str
+    spec: JobSpec | None
+    row: RowState = field(default_factory=RowState)
+    attempt: int | None = None
+    listed: ListedJob | None = None
+    failures: int = 0
+    due: float = 0.0
+    started: float | None = None
+    first_sent_at: int | None = None
+
+    def __lt__(self, other: Work) -> bool:
+        return (self.due, self.seq) < (other.due, other.seq)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The figures of a run, for the progress display and the summary. Plain counts and seconds."""
+
+    phase: str = "reading"
+    rows: int = 0
+    listed: int = 0
+    to_send: int = 0
+    sends: int = 0
+    in_flight: int = 0
+    settling: int = 0
+    retries: int = 0
+    throttles: int = 0
+    lookups: int = 0
+    reads: int = 0
+    list_lag: float = 0.0
+    service_down: bool = False
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+
+    @property
+    def done(self) -> int:
+        return self.outcomes.total()
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run ends early. ``state`` is the run's, ``cause`` the service's, if it was the service."""
+
+    state: str
+    reason: str
+    hint: str | None = None
+    cause: Cause | None = None
