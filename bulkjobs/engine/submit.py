@@ -7,9 +7,9 @@ streamed twice (once to check it, once to send it) and what was checked is what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeVar
 
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.listing import PAGE_LIMIT
@@ -28,7 +28,7 @@ from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.sender import Sender, stop_of
 from bulkjobs.engine.work import Stop, Tally, Work
-from bulkjobs.errors import ExitCode, worst
+from bulkjobs.errors import BulkJobsError, ExitCode, worst
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.spec import JobSpec
 from bulkjobs.graph.survey import Survey, Surveyed
@@ -38,6 +38,7 @@ from bulkjobs.logs import Log
 from bulkjobs.settings import Settings
 
 _CHUNK = 2_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,16 @@ class Submit:
             max_attempts=settings.max_attempts,
         )
         self._stopped = asyncio.Event()
+        self._drains_itself = False  # once sending, a stop lets the sender finish what is on its way
 
     def stop(self, stop: Stop) -> None:
         """End the run early: nothing more is sent, what is on its way is waited for."""
         self._sender.stop(stop)
         self._stopped.set()
+
+    def fail(self, error: BulkJobsError) -> None:
+        """The journal cannot be written: send nothing more."""
+        self.stop(Stop("failed", error.message, error.hint))
 
     async def run(self) -> Result:
         """Carry the run out and close it in the journal. Raises StateError when the journal fails."""
@@ -157,10 +163,7 @@ class Submit:
             counts[surveyed.file] += len(surveyed.chunk.rows)
             await self._recorder.durable()
         self._journal.set_files(
-            [
-                (str(Path(file.path).absolute()), file.sha256 or "", count)
-                for file, count in zip(self._files, counts, strict=True)
-            ]
+            [(file.path, file.sha256 or "", count) for file, count in zip(self._files, counts, strict=True)]
         )
         return survey
 
@@ -187,6 +190,7 @@ class Submit:
         await self._wait_a_window()
         await self._list("listing")
         moment = await self._plan()
+        self._drains_itself = True
         sending = asyncio.create_task(self._sender.run())
         feeding = asyncio.create_task(self._feed(moment))
         try:
@@ -285,13 +289,13 @@ class Submit:
         reason = "the inventory changed while it was being sent"
         self.stop(Stop("halted", reason, "run the same command again: rows that have their job are left alone"))
 
-    async def _unless_stopped(self, phases: object) -> None:
-        task = asyncio.ensure_future(phases)  # type: ignore[arg-type]  # a coroutine
+    async def _unless_stopped(self, phases: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(phases)
         watch = asyncio.create_task(self._stopped.wait())
         try:
             await asyncio.wait([task, watch], return_when=asyncio.FIRST_COMPLETED)
-            if self.tally.phase in ("sending", "draining"):
-                await task  # the sender drains by itself
+            if self._drains_itself:
+                await task
         finally:
             watch.cancel()
             if not task.done():
@@ -344,7 +348,7 @@ def _first_errors(surveyed: Surveyed) -> dict[int, Problem]:
 _END = object()
 
 
-async def _in_thread[T](iterator: Iterator[T]) -> AsyncIterator[T]:
+async def _in_thread(iterator: Iterator[T]) -> AsyncIterator[T]:
     """Items of a blocking iterator, each made in a thread, so that the loop goes on."""
     while (item := await asyncio.to_thread(next, iterator, _END)) is not _END:
         yield item  # type: ignore[misc]  # not the sentinel

@@ -55,30 +55,28 @@ class History:
 
     def run(self, run_id: str) -> PastRun:
         """One run by its id. Raises UsageError when there is none."""
-        for past in self._runs("WHERE u.run_id = ?", run_id):
-            return past
-        known = [past.record.run_id for past in self._runs("")][-5:]
-        raise UsageError(f"no run {run_id!r} in {self._path}", f"the latest runs: {', '.join(known) or 'none'}")
+        known = []
+        for past in self.runs():
+            if past.record.run_id == run_id:
+                return past
+            known.append(past.record.run_id)
+        raise UsageError(f"no run {run_id!r} in {self._path}", f"the latest runs: {', '.join(known[-5:]) or 'none'}")
 
     def runs(self) -> Iterator[PastRun]:
         """All runs, oldest first."""
-        return self._runs("")
+        with errors_of(self._path):
+            rows = self._db.execute(
+                "SELECT u.id, u.run_id, s.endpoint, s.account, u.api, u.folder, u.state, u.reason, u.started_at,"
+                " u.ended_at, u.facts FROM runs u JOIN scopes s ON s.id = u.scope ORDER BY u.id"
+            ).fetchall()
+        for row in rows:
+            yield self._past(row)
 
     def rows(self, past: PastRun) -> Iterator[RowRecord]:
         """All rows of a run, in inventory order, streamed. May be called again."""
         with errors_of(self._path):
             for file, line, name, outcome, *rest in self._db.execute(_ROWS, (past.key,)):
                 yield RowRecord(file, line, name, Outcome(outcome), *rest)
-
-    def _runs(self, where: str, *parameters: object) -> Iterator[PastRun]:
-        with errors_of(self._path):
-            rows = self._db.execute(
-                "SELECT u.id, u.run_id, s.endpoint, s.account, u.api, u.folder, u.state, u.reason, u.started_at,"
-                f" u.ended_at, u.facts FROM runs u JOIN scopes s ON s.id = u.scope {where} ORDER BY u.id",
-                parameters,
-            ).fetchall()
-        for row in rows:
-            yield self._past(row)
 
     def _past(self, row: tuple[Any, ...]) -> PastRun:
         key, run_id, endpoint, account, api, folder, state, reason, started_at, ended_at, facts = row

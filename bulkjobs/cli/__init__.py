@@ -1,0 +1,1 @@
+"""One file per command: parse, call the library, render. The only place that prints or exits."""

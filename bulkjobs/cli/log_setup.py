@@ -1,0 +1,27 @@
+"""Where a command's log goes: standard error, above the progress bar if there is one, or a private file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bulkjobs.errors import StateError
+from bulkjobs.logs import Log, make_log
+
+
+@contextmanager
+def open_log(log_file: Path | None, log_format: str, level: str, **context: object) -> Iterator[Log]:
+    """A log for the length of a command. Raises StateError when its file cannot be opened."""
+    if log_file is None:
+        yield make_log(sys.stderr, log_format, level, **context)
+        return
+    try:
+        handle = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        os.fchmod(handle, 0o600)
+    except OSError as error:
+        raise StateError(f"log file {log_file}: {error.strerror}") from None
+    with os.fdopen(handle, "a", encoding="utf-8") as stream:
+        yield make_log(stream, log_format, level, **context)

@@ -1,0 +1,151 @@
+"""Options that commands share. Each is also ``BULKJOBS_<OPTION>`` and a key of ``--config FILE``."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT
+from bulkjobs.errors import UsageError
+from bulkjobs.settings import ACCOUNT, AUTO_RATE, REPORT_DIR, STATE, Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PATH = click.Path(path_type=Path)
+
+
+class _Rate(click.ParamType[float]):
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if value == "auto":
+            return AUTO_RATE
+        try:
+            rate = float(value)
+        except (TypeError, ValueError):
+            rate = 0.0
+        if not 0.001 <= rate <= 100_000:
+            self.fail(f"{value!r} is not a number of sends per second (0.001 to 100000) or 'auto'", param, ctx)
+        return rate
+
+
+def option(*names: str, **attributes: Any) -> Callable[[F], F]:
+    """A click option that can also come from the environment."""
+    flag = next(name for name in names if name.startswith("--")).split("/")[0]
+    attributes.setdefault("envvar", "BULKJOBS_" + flag.removeprefix("--").upper().replace("-", "_"))
+    return click.option(*names, **attributes)
+
+
+def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(command: F) -> F:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return decorate
+
+
+def _load_config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"--config {path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"--config {path}: not valid TOML: {error}") from None
+    known = {parameter.name for parameter in ctx.command.params if parameter.name} - {"config", "inventories"}
+    defaults = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
+            raise UsageError(f"--config {path}: unknown setting {key!r}", hint)
+        defaults[name] = value
+    ctx.default_map = defaults
+
+
+config = click.option(
+    "--config",
+    type=_PATH,
+    is_eager=True,
+    expose_value=False,
+    callback=_load_config,
+    envvar="BULKJOBS_CONFIG",
+    help="TOML file with settings; flags and environment win over it.",
+)
+
+target = _together(
+    option("--sandbox", is_flag=True, help="Use an embedded service, in memory: no account needed."),
+    option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="Scheme and host of the service."),
+    option("--profile", help="Profile of the credentials file."),
+    option("--credentials-file", type=_PATH, help="Credentials file.  [default: ~/.ncloud/configure]"),
+    option("--account", default=ACCOUNT, show_default=True, help="Label of the account, part of the state."),
+    option("--api", type=click.Choice(["2025-03", "2026-09"]), default="2025-03", show_default=True, help="Contract."),
+    option("--job-type", help="With --api 2026-09: VISUAL."),
+    option("--num-worker", type=int, help="With --api 2026-09: workers, 2 to 10."),
+    option("--timeout-minutes", type=int, help="With --api 2026-09: limit of a run, 1 to 1440."),
+    option("--max-concurrent-runs", type=int, help="With --api 2026-09."),
+)
+
+graph = _together(
+    option("--layout", type=_PATH, help="TOML file with the jobs' graph.  [default: source, filter, target]"),
+    option("--set", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the layout.", envvar=None),
+)
+
+_settings = Settings()
+pace = _together(
+    option("--rate", type=_Rate(), default="auto", show_default=True, help="Sends per second, never more."),
+    option("--concurrency", type=click.IntRange(1, 10_000), default=_settings.concurrency, show_default=True),
+    option(
+        "--timeout", type=click.FloatRange(0.1, 3600), default=_settings.timeout, show_default=True, help="Seconds."
+    ),
+    option(
+        "--settle",
+        type=click.FloatRange(0, 3600),
+        default=_settings.settle,
+        show_default=True,
+        help="Seconds to wait before a send of unknown end is looked up.",
+    ),
+    option("--max-attempts", type=click.IntRange(1, 100), default=_settings.max_attempts, show_default=True),
+    option(
+        "--patience",
+        type=click.FloatRange(0, 86_400),
+        default=_settings.patience,
+        show_default=True,
+        help="Seconds without any answer of the service before the run ends unfinished.",
+    ),
+)
+
+state = option("--state", type=_PATH, default=STATE, show_default=True, help="Journal.")
+report_dir = option("--report-dir", type=_PATH, default=REPORT_DIR, show_default=True, help="Where reports go.")
+
+output = _together(
+    option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
+    option("--quiet", "-q", is_flag=True, help="Only errors."),
+    option("--log-format", type=click.Choice(["console", "json"]), default="console", show_default=True),
+    option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+        help="[default: info; warning beside a progress bar]",
+    ),
+    option("--log-file", type=_PATH, help="Write the log there instead of to standard error."),
+)
+
+
+def parse_variables(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``KEY=VALUE`` pairs. Raises UsageError."""
+    variables = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key.strip():
+            raise UsageError(f"--set {pair!r}: must be KEY=VALUE")
+        variables[key.strip()] = value
+    return variables

@@ -1,0 +1,60 @@
+"""``bulkjobs sandbox``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+
+from bulkjobs.cli import options
+
+
+@click.command("sandbox", epilog="\b\nExample:\n  bulkjobs sandbox --port 8080 --rate 20 --list-lag 3\n")
+@options.config
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1.  [default: a free one]")
+@click.option("--api", type=click.Choice(["2025-03", "2026-09"]), default="2025-03", show_default=True)
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Requests per second; beyond it: 429.")
+@click.option("--list-lag", type=click.FloatRange(0), default=0.0, help="Seconds until a job shows in lists.")
+@click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds per reply.")
+@click.option("--data", type=click.Path(path_type=Path), help="Keep the jobs in this file.  [default: in memory]")
+@click.option("--duplicate-names", type=click.Choice(["allow", "refuse"]), default="allow", show_default=True)
+def command(
+    port: int,
+    api: str,
+    rate: float | None,
+    list_lag: float,
+    latency: float,
+    data: Path | None,
+    duplicate_names: str,
+) -> int:
+    """Run the embedded Data Flow as a server of its own on 127.0.0.1, until Ctrl-C."""
+    asyncio.run(_serve(port, api, rate, list_lag, latency, data, duplicate_names))
+    return 0
+
+
+async def _serve(
+    port: int, api: str, rate: float | None, list_lag: float, latency: float, data: Path | None, duplicate_names: str
+) -> None:
+    from bulkjobs.sandbox import Sandbox, SandboxOptions  # noqa: PLC0415  # a web server
+
+    chosen = SandboxOptions(
+        port=port,
+        api=api,
+        rate=rate,
+        list_lag=list_lag,
+        latency=latency,
+        data=data,
+        duplicate_names="refuse" if duplicate_names == "refuse" else "allow",
+    )
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with Sandbox(chosen) as sandbox:
+        click.echo(
+            f"Data Flow sandbox ({api}) at {sandbox.endpoint}\n"
+            f"  export NCLOUD_ACCESS_KEY_ID={sandbox.access_key} NCLOUD_SECRET_ACCESS_KEY={sandbox.secret_key}\n"
+            f"  bulkjobs submit INVENTORY --endpoint {sandbox.endpoint}"
+        )
+        await ended.wait()

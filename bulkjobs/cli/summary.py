@@ -1,0 +1,82 @@
+"""What people read when a run has ended; ``--json`` prints the same summary as it stands in its file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bulkjobs.inventory.problems import Problem
+from bulkjobs.plain import plain
+
+if TYPE_CHECKING:
+    from bulkjobs.library import Submitted
+
+_SHOWN = 10
+_STYLES = {
+    "created": "green",
+    "adopted": "green",
+    "existing": "green",
+    "updated": "green",
+    "deleted": "green",
+    "drifted": "yellow",
+    "not_sent": "yellow",
+    "unresolved": "magenta",
+    "conflict": "red",
+    "rejected": "red",
+    "invalid": "red",
+}
+
+
+def write_json(document: Mapping[str, object]) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def show_problems(console: Console, problems: Sequence[Problem], total: int) -> None:
+    """The first problems of an inventory, and how often each kind occurs."""
+    for problem in problems[:_SHOWN]:
+        column = f", {plain(problem.column, 60)}" if problem.column else ""
+        line = Text(f"{plain(problem.where)}{column}: ", style="bold")
+        line.append(plain(problem.message), style="red" if problem.severity == "error" else "yellow")
+        console.print(line)
+        if problem.hint:
+            console.print(Text(f"    {plain(problem.hint)}", style="dim"))
+    if total > _SHOWN:
+        kinds = Counter(problem.code for problem in problems)
+        said = ", ".join(f"{count:,} {code}" for code, count in kinds.most_common(5))
+        console.print(Text(f"… {total:,} problems in all: {said}"))
+
+
+def show_summary(console: Console, submitted: Submitted, again: str | None) -> None:
+    """Counts by outcome, errors by cause, why it ended, where the report is, how to go on."""
+    summary: Mapping[str, Any] = submitted.summary
+    table = Table(title=None, show_header=True, box=None, pad_edge=False)
+    table.add_column("outcome")
+    table.add_column("rows", justify="right")
+    for outcome, count in summary["counts"].items():
+        if count:
+            table.add_row(Text(outcome, style=_STYLES.get(outcome, "")), f"{count:,}")
+    table.add_row(Text("in all", style="bold"), Text(f"{summary['rows']:,}", style="bold"))
+    console.print(table)
+    for group in summary["errors"][:5]:
+        code = f" {plain(str(group['error_code']), 60)}" if group["error_code"] else ""
+        status = f" HTTP {group['http_status']}" if group["http_status"] else ""
+        console.print(
+            Text(f"{group['count']:,} × {group['outcome']}{status}{code}: {plain(str(group['example']), 300)}")
+        )
+    stop = submitted.result.stop
+    if stop is not None:
+        console.print(Text(f"Ended early: {plain(stop.reason)}", style="bold yellow"))
+        if stop.hint:
+            console.print(Text(f"  {stop.hint}"))
+    console.print(Text(f"Report: {submitted.folder}"))
+    if again is not None:
+        console.print(Text(f"To go on: {again}"))

@@ -1,0 +1,160 @@
+"""What the commands do, for programs: assemble a run from its parts, carry it out, write its report.
+
+No global state: a run's clock, log and figures are passed in, and signals are the caller's business.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bulkjobs.dataflow.client import DataFlowClient
+from bulkjobs.dataflow.contract import Contract
+from bulkjobs.dataflow.credentials import find_credentials
+from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT, checked_endpoint
+from bulkjobs.dataflow.signature import Credentials
+from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.journal import Journal
+from bulkjobs.engine.journal.history import History
+from bulkjobs.engine.submit import Result, Submit
+from bulkjobs.engine.work import Tally
+from bulkjobs.errors import BulkJobsError, UsageError
+from bulkjobs.graph.expand import Expander
+from bulkjobs.inventory.reader import InventoryFile
+from bulkjobs.logs import Log, SilentLog
+from bulkjobs.report.render import render
+from bulkjobs.settings import ACCOUNT, REPORT_DIR, STATE, Settings
+
+_RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where jobs are made, and as whom.
+
+    With ``sandbox`` an embedded service is started for the run and everything else but ``contract`` is ignored.
+    ``profile`` and ``credentials_file`` are as the user named them; ``environment`` is where keys may be.
+    """
+
+    endpoint: str = DEFAULT_ENDPOINT
+    account: str = ACCOUNT
+    contract: Contract = field(default_factory=Contract)
+    sandbox: bool = False
+    profile: str | None = None
+    credentials_file: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a run keeps its state and writes its report. ``run_id`` None: made from the time."""
+
+    state: Path = STATE
+    report_dir: Path = REPORT_DIR
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A run that has ended: its result, its report's folder, and the summary as written there."""
+
+    run_id: str
+    result: Result
+    folder: Path
+    summary: Mapping[str, object]
+
+
+async def submit(
+    inventories: Sequence[Path],
+    target: Target,
+    places: Places | None = None,
+    settings: Settings | None = None,
+    expander: Expander | None = None,
+    *,
+    clock: Clock | None = None,
+    tally: Tally | None = None,
+    log: Log | None = None,
+    on_start: Callable[[Submit, str], None] | None = None,
+) -> Submitted:
+    """Make every row of ``inventories`` exactly one job, and write the report.
+
+    ``on_start`` gets the run, whose ``stop`` ends it early, and its id. Raises BulkJobsError when the run could not
+    begin or its journal failed; everything else, an invalid inventory too, is in the result.
+    """
+    places = places or Places()
+    clock, log, tally = clock or Clock(), log or SilentLog(), tally or Tally()
+    settings = settings or Settings()
+    run_id = checked_run_id(places.run_id) if places.run_id else new_run_id(clock.wall_ms(), places.report_dir)
+    files = [InventoryFile(path) for path in inventories]
+    async with _connected(target, run_id, settings) as (client, scope):
+        run: Submit | None = None
+
+        def journal_failed(error: BulkJobsError) -> None:
+            if run is not None:
+                run.fail(error)
+
+        journal = Journal(places.state, f"run {run_id}").start(journal_failed)
+        folder = (places.report_dir / run_id).absolute()
+        try:
+            for killed in journal.end_killed_runs():
+                log.warning("run.killed", run=killed, report="rendered now")
+                render_again(places.state, killed)
+            journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms())
+            run = Submit(files, expander or Expander(), journal, client, settings, clock, tally, log)
+            if on_start is not None:
+                on_start(run, run_id)
+            result = await run.run()
+            tally.phase = "reporting"
+            folder, summary = render_again(places.state, run_id)
+        finally:
+            await journal.close()
+    return Submitted(run_id, result, folder, summary)
+
+
+def render_again(state: Path, run_id: str, report_dir: Path | None = None) -> tuple[Path, Mapping[str, object]]:
+    """Write the report of a past run, from the journal alone. Returns its folder and its summary."""
+    with History(state) as history:
+        past = history.run(run_id)
+        folder = report_dir / run_id if report_dir is not None else past.folder
+        return folder, render(past.record, lambda: history.rows(past), folder)
+
+
+def checked_run_id(run_id: str) -> str:
+    """``run_id``, if it can name a folder. Raises UsageError."""
+    if not _RUN_ID.fullmatch(run_id):
+        raise UsageError(
+            f"--run-id {run_id!r}: letters, digits, '_', '-' and '.', at most 64, beginning with a letter, digit or '_'"
+        )
+    return run_id
+
+
+def new_run_id(now_ms: int, report_dir: Path) -> str:
+    """A run id from the time, with a suffix if that second has a report already."""
+    stem = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    run_id, number = stem, 1
+    while (report_dir / run_id).exists():
+        number += 1
+        run_id = f"{stem}-{number}"
+    return run_id
+
+
+@asynccontextmanager
+async def _connected(target: Target, run_id: str, settings: Settings) -> AsyncIterator[tuple[DataFlowClient, str]]:
+    """A client, and the endpoint that names its scope. An embedded service is a fresh scope each time."""
+    if target.sandbox:
+        from bulkjobs.sandbox import Sandbox, SandboxOptions  # noqa: PLC0415  # a server, for rehearsals only
+
+        async with Sandbox(SandboxOptions(api=target.contract.api.value)) as sandbox:
+            keys = Credentials(sandbox.access_key, sandbox.secret_key, "the sandbox")
+            async with DataFlowClient(keys, sandbox.endpoint, target.contract, timeout=settings.timeout) as client:
+                yield client, f"sandbox:{run_id}"
+        return
+    endpoint = checked_endpoint(target.endpoint)
+    keys = find_credentials(target.environment, target.profile, target.credentials_file)
+    async with DataFlowClient(keys, endpoint, target.contract, timeout=settings.timeout) as client:
+        yield client, endpoint
