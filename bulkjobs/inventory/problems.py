@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One finding.
+class Problem(msgspec.Struct, frozen=True, gc=False):
+    """One finding: a structure, since a dataclass takes nine times as long to make and a file may have a million.
 
     ``line`` is the physical line on which the record begins (Parquet: the row, from 1), ``column`` a header
     name or None, ``value`` the cell as it stands, ``code`` a stable word for scripts.
