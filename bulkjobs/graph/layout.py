@@ -1,0 +1,242 @@
+"""A layout: which nodes a row becomes, as read from TOML (``design.md``, Inventory).
+
+``load_layout`` checks everything that does not depend on a row; what a row adds is checked when it is expanded.
+Raises UsageError that names the file and the key.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bulkjobs.errors import UsageError
+from bulkjobs.graph.nodes import NODE_TYPES, Node, TransformFilter, TransformJoin, TransformSql
+from bulkjobs.graph.references import BadReference, Text, parse_text
+from bulkjobs.graph.suggest import nearest
+from bulkjobs.graph.wire import keys_of
+
+_OWN_KEYS = ("id", "parentNodeIds")
+"""Ours to make; a layout names parents by key."""
+
+_SHORTHANDS: Mapping[type[Node], Mapping[str, tuple[str, ...]]] = {
+    TransformFilter: {"filter": ("filterType", "filterConditionList")},
+    TransformJoin: {"left": ("leftNodeId",), "right": ("rightNodeId",)},
+    TransformSql: {"sources": ("sourceNameList",)},
+}
+"""Keys of a layout that stand for keys on the wire: an expression, and nodes by their symbolic key."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnNote:
+    """What a layout says of a column, for ``bulkjobs columns``."""
+
+    about: str | None = None
+    example: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutNode:
+    """A node under its symbolic key. ``values``: the TOML values by wire key or shorthand, as they stand."""
+
+    key: str
+    type: type[Node]
+    parents: tuple[str, ...]
+    when: Text | None
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """``source``: the file, for messages. ``defaults`` by canonical column name; ``variables`` as they are in force."""
+
+    source: str
+    job_name: Text
+    defaults: Mapping[str, Text]
+    variables: Mapping[str, str]
+    nodes: tuple[LayoutNode, ...]
+    notes: Mapping[str, ColumnNote] = field(default_factory=dict)
+
+
+def builtin_text() -> str:
+    """The TOML of the built-in layout: source, filter, target."""
+    return resources.files("bulkjobs.graph").joinpath("builtin.toml").read_text(encoding="utf-8")
+
+
+def load_layout(path: Path | None = None, variables: Mapping[str, str] | None = None) -> Layout:
+    """The layout in ``path``, or the built-in one. ``variables``: what ``--set`` gave."""
+    if path is None:
+        return read_layout(builtin_text(), "the built-in layout", variables or {})
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"layout {path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"layout {path}: is not UTF-8 text") from None
+    return read_layout(text, str(path), variables or {})
+
+
+def read_layout(text: str, source: str, variables: Mapping[str, str]) -> Layout:
+    """The layout in ``text``. ``source`` names it in messages."""
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise UsageError(f"layout {source}: not valid TOML: {str(error)[:300] or type(error).__name__}") from None
+    return _Reader(source, document, variables).layout()
+
+
+class _Reader:
+    def __init__(self, source: str, document: dict[str, Any], given: Mapping[str, str]) -> None:
+        self._source = source
+        self._document = document
+        self._variables = self._merged(given)
+
+    def layout(self) -> Layout:
+        sections = ("description", "job", "defaults", "variables", "columns", "nodes")
+        self._only(self._document, sections, "")
+        job = self._table("job")
+        self._only(job, ("name",), "job")
+        nodes = tuple(self._node(key, value) for key, value in self._table("nodes").items())
+        if not nodes:
+            self._fail("nodes", "a layout has nodes", 'add [nodes.source] with type = "SOURCE_OBS", and so on')
+        self._check_parents(nodes)
+        return Layout(
+            self._source,
+            self.text(job.get("name", "${name}"), "job.name"),
+            {
+                self._column(key, "defaults"): self.text(value, f"defaults.{key}")
+                for key, value in self._table("defaults").items()
+            },
+            self._variables,
+            nodes,
+            {self._column(key, "columns"): self._note(key, value) for key, value in self._table("columns").items()},
+        )
+
+    def text(self, value: object, where: str) -> Text:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            self._fail(where, "must be a text")
+        try:
+            return parse_text(str(value), self._variables)
+        except BadReference as error:
+            self._fail(where, str(error))
+
+    def _merged(self, given: Mapping[str, str]) -> dict[str, str]:
+        declared = {}
+        for key, value in self._table("variables").items():
+            if not isinstance(value, str | int) or isinstance(value, bool):
+                self._fail(f"variables.{key}", "must be a text")
+            declared[key.strip().lower()] = str(value)
+        wanted = {key.strip().lower(): value for key, value in given.items()}
+        for key in wanted:
+            if key not in declared and "${" + key + "}" not in _references(self._document):
+                near = nearest(key, declared)
+                hint = f"did you mean {near!r}?" if near else f"write ${{{key}}} in the layout, or leave --set out"
+                raise UsageError(f"layout {self._source}: --set {key}: no such variable in it", hint)
+        return declared | wanted
+
+    def _node(self, key: str, value: object) -> LayoutNode:
+        where = f"nodes.{key}"
+        if not isinstance(value, dict):
+            self._fail(where, "must be a table", f"write [nodes.{key}]")
+        word = value.get("type")
+        cls = NODE_TYPES.get(word) if isinstance(word, str) else None
+        if cls is None:
+            near = nearest(str(word), NODE_TYPES)
+            hint = f"did you mean {near!r}?" if near else f"one of {', '.join(NODE_TYPES)}"
+            self._fail(f"{where}.type", f"unknown node type {word!r}" if word else "is missing", hint)
+        shorthands = _SHORTHANDS.get(cls, {})
+        known = [name for name in keys_of(cls) if name not in _OWN_KEYS]
+        by_key = {"leftNodeId", "rightNodeId", "sourceNameList"} if cls in (TransformJoin, TransformSql) else set()
+        allowed = [*(name for name in known if name not in by_key), *shorthands]
+        self._only(value, ("type", "parents", "when", *allowed), where)
+        self._check_required(cls, value, where)
+        when = self.text(value["when"], f"{where}.when") if "when" in value else None
+        values = {name: value[name] for name in allowed if name in value}
+        return LayoutNode(key, cls, self._parents(cls, value, where), when, values)
+
+    def _check_required(self, cls: type[Node], value: dict[str, Any], where: str) -> None:
+        stands_for = {wire: short for short, wires in _SHORTHANDS.get(cls, {}).items() for wire in wires}
+        for name, key in keys_of(cls).items():
+            if name in (*_OWN_KEYS, "name") or not key.required:
+                continue
+            short = stands_for.get(name)
+            if short is not None and short in value:
+                if name in value:
+                    self._fail(f"{where}.{name}", f"is given twice: {short!r} says it too")
+            elif name not in value:
+                self._fail(f"{where}.{short or name}", "is missing")
+
+    def _parents(self, cls: type[Node], value: dict[str, Any], where: str) -> tuple[str, ...]:
+        implied: tuple[object, ...] = ()
+        if cls is TransformJoin:
+            implied = (value["left"], value["right"])
+        elif cls is TransformSql:
+            sources = value["sources"]
+            if not isinstance(sources, dict) or not sources:
+                self._fail(f"{where}.sources", 'must be a table of node = "name in the SQL"')
+            implied = tuple(sources)
+        given = value.get("parents", list(implied))
+        given = [given] if isinstance(given, str) else given
+        if not isinstance(given, list) or not all(isinstance(parent, str) for parent in (*given, *implied)):
+            self._fail(f"{where}.parents", "must be a list of node keys")
+        return tuple(given)
+
+    def _check_parents(self, nodes: tuple[LayoutNode, ...]) -> None:
+        known = [node.key for node in nodes]
+        for node in nodes:
+            for parent in node.parents:
+                if parent not in known:
+                    near = nearest(parent, known)
+                    hint = f"did you mean {near!r}?" if near else f"the nodes are {', '.join(known)}"
+                    self._fail(f"nodes.{node.key}.parents", f"no node {parent!r}", hint)
+        try:
+            graphlib.TopologicalSorter({node.key: node.parents for node in nodes}).prepare()
+        except graphlib.CycleError as error:
+            self._fail(f"nodes.{error.args[1][0]}.parents", f"a circle: {' → '.join(error.args[1])}")
+
+    def _note(self, key: str, value: object) -> ColumnNote:
+        where = f"columns.{key}"
+        if not isinstance(value, dict):
+            self._fail(where, "must be a table", f"write [columns.{key}]")
+        self._only(value, ("about", "example"), where)
+        about, example = value.get("about"), value.get("example")
+        for name, text in (("about", about), ("example", example)):
+            if text is not None and not isinstance(text, str):
+                self._fail(f"{where}.{name}", "must be a text")
+        return ColumnNote(about, example)
+
+    def _column(self, name: str, section: str) -> str:
+        if name.strip().lower() in self._variables:
+            self._fail(f"{section}.{name}", "is a variable and cannot be a column too")
+        return name.strip().lower()
+
+    def _table(self, name: str) -> dict[str, Any]:
+        value = self._document.get(name, {})
+        if not isinstance(value, dict):
+            self._fail(name, "must be a table", f"write [{name}]")
+        return value
+
+    def _only(self, table: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+        for key in table:
+            if key not in known:
+                near = nearest(key, known)
+                hint = f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}"
+                self._fail(f"{where}.{key}".strip("."), "unknown key", hint)
+
+    def _fail(self, where: str, message: str, hint: str | None = None) -> NoReturn:
+        raise UsageError(f"layout {self._source}: {where}: {message}", hint)
+
+
+def _references(document: object) -> str:
+    """All texts of a document, lower-case: where a variable may be used."""
+    if isinstance(document, dict):
+        return "\n".join(_references(value) for value in document.values())
+    if isinstance(document, list):
+        return "\n".join(_references(value) for value in document)
+    return "".join(str(document).lower().split(" "))
