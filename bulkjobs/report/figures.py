@@ -1,0 +1,102 @@
+"""The figures of a run, gathered in the same pass that writes its rows.
+
+Latencies and times of sending are kept as columns, 17 bytes a row, so that percentiles are exact; all else is
+bounded by the number of outcomes and of kinds of errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulkjobs.engine.records import Outcome, RowRecord
+from bulkjobs.report.joined import Batch
+
+_KINDS = 1_000
+"""Kinds of errors that are told apart, at most: the service chooses the codes."""
+
+PERCENTILES = {"p50": 50, "p90": 90, "p99": 99, "max": 100}
+Cause = tuple[str, int | None, str | None]
+
+
+@dataclass(slots=True)
+class Group:
+    """Rows that failed alike. ``first`` is the first of them."""
+
+    first: RowRecord
+    count: int = 0
+
+
+class Figures:
+    """A sink."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {outcome.value: 0 for outcome in Outcome}
+        self.rows = 0
+        self.attempts = 0
+        self.rows_of_several_attempts = 0
+        self.groups: dict[Cause, Group] = {}
+        self.ungrouped = 0
+        self._elapsed: list[pa.Array] = []
+        self._sent: list[pa.Array] = []
+
+    def write(self, batch: Batch) -> None:
+        table = batch.table
+        self.rows += table.num_rows
+        for group in pc.value_counts(table["outcome"]).to_pylist():
+            self.counts[group["values"]] += group["counts"]
+        self.attempts += pc.sum(table["attempts"], min_count=0).as_py()
+        self.rows_of_several_attempts += pc.sum(pc.greater(table["attempts"], 1), min_count=0).as_py()
+        sent = table["first_sent_at"]
+        self._sent.append(pc.drop_null(sent).cast(pa.int64()))
+        self._elapsed.append(pc.drop_null(table["elapsed_ms"].filter(sent.is_valid())))
+        for index in batch.failed:
+            self._failed(batch.records[index])
+
+    def close(self) -> None:
+        """Nothing to complete."""
+
+    def _failed(self, record: RowRecord) -> None:
+        cause = (record.outcome.value, record.http_status, record.error_code)
+        group = self.groups.get(cause)
+        if group is None:
+            if len(self.groups) >= _KINDS:
+                self.ungrouped += 1
+                return
+            group = self.groups[cause] = Group(record)
+        group.count += 1
+
+    @property
+    def latency_ms(self) -> Mapping[str, int | None]:
+        """From a row's first send to its outcome, over rows that were sent: nearest-rank percentiles."""
+        elapsed = pa.chunked_array(self._elapsed, pa.int64())
+        if not len(elapsed):
+            return dict.fromkeys(PERCENTILES)
+        ordered = elapsed.combine_chunks().sort()
+        return {word: ordered[-(-len(ordered) * part // 100) - 1].as_py() for word, part in PERCENTILES.items()}
+
+    @property
+    def achieved_per_s(self) -> float | None:
+        """First sends a second, from the first of them to the last. None for fewer than two."""
+        sent = pa.chunked_array(self._sent, pa.int64())
+        if len(sent) < 2:
+            return None
+        ends = pc.min_max(sent).as_py()
+        span_ms = ends["max"] - ends["min"]
+        return round((len(sent) - 1) * 1000 / span_ms, 3) if span_ms else None
+
+    @property
+    def peak_per_s(self) -> int:
+        """Most first sends within one second of the clock."""
+        sent = pa.chunked_array(self._sent, pa.int64())
+        if not len(sent):
+            return 0
+        seconds = pc.value_counts(pc.divide(sent, 1000)).field("counts")
+        return int(pc.max(seconds).as_py())
+
+    def largest_groups(self, count: int) -> Sequence[tuple[Cause, Group]]:
+        """The kinds of errors with most rows, most first; of equal ones that which came first."""
+        return sorted(self.groups.items(), key=lambda item: -item[1].count)[:count]
