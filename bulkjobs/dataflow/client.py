@@ -35,6 +35,9 @@ from bulkjobs.errors import NotFinished
 _LIST_BOUND = 64 << 20
 """Bytes of a list page or a job that are read at most."""
 
+_ERROR_BOUND = 1 << 16
+"""Bytes of an error reply; a longer body is none, so that its status alone is judged."""
+
 
 class CallFailed(NotFinished):
     """A call got no usable reply. ``answer`` is what was understood of it."""
@@ -87,8 +90,7 @@ class DataFlowClient:
     async def create_job(self, name: str, nodes: bytes) -> Answer:
         """createJob, sent exactly once. ``nodes``: the JSON array of nodes. Never raises for what a server does."""
         body = self._contract.create_body(name, nodes)
-        answer = judge(await self._transport.call("POST", f"{PREFIX}/jobs", body))
-        return answer if answer.verdict is Verdict.CREATED else self._scrubbed(answer)
+        return self._judged(await self._transport.call("POST", f"{PREFIX}/jobs", body), name)
 
     async def verify_job(self, name: str, nodes: bytes) -> Answer | None:
         """verifyJob, a dry run on the server: None if it accepts the job, else what it said."""
@@ -111,7 +113,8 @@ class DataFlowClient:
         query = f"page={page}&limit={limit}"
         if name is not None:
             query = f"name={quote(name, safe='')}&{query}"
-        reply = await self._transport.call("GET", f"{PREFIX}/jobs?{query}", bound=_LIST_BOUND)
+        alone = name is not None  # an empty page does not say whose it is, and a second create may rest on it
+        reply = await self._transport.call("GET", f"{PREFIX}/jobs?{query}", bound=_LIST_BOUND, alone=alone)
         parsed = parse_page(reply.body, limit, seen_before) if _is_whole(reply) else None
         if parsed is None:
             raise self._failed("getJobs", reply)
@@ -125,8 +128,10 @@ class DataFlowClient:
             if isinstance(reply, Reply) and _means_gone(reply):
                 return None
             raise self._failed("getJob", reply)
+        if usable_job_id(document.get("jobId")) not in (job_id, None):
+            raise CallFailed("getJob", Answer(Verdict.UNKNOWN, 200, "other-job", "the reply is about another job"))
         return Job(
-            usable_job_id(document.get("jobId")) or job_id,
+            job_id,
             short_text(document.get("name")),
             short_text(document.get("status")),
             short_text(document.get("updatedDate")),
@@ -155,16 +160,31 @@ class DataFlowClient:
         return CallFailed(call, self._refusal(reply))
 
     def _refusal(self, reply: Reply | Failure) -> Answer:
-        if isinstance(reply, Failure):
-            return judge(reply)
-        if 200 <= reply.status < 300:
+        if isinstance(reply, Reply) and 200 <= reply.status < 300:
             return Answer(Verdict.UNKNOWN, reply.status, "unreadable", f"HTTP {reply.status} with an unreadable body")
-        return self._scrubbed(judge_refusal(reply, decode(reply.body)))
+        return self._judged(reply)
 
-    def _scrubbed(self, answer: Answer) -> Answer:
-        """The answer without our keys, should the server have echoed them."""
-        code = self._transport.scrub(answer.code) if answer.code else answer.code
-        return replace(answer, message=self._transport.scrub(answer.message), code=code)
+    def _judged(self, reply: Reply | Failure, name: str | None = None) -> Answer:
+        """What the reply means, without our keys and signatures, should the server have echoed them.
+
+        The body is cleaned before it is judged: a text that is cut to a length must not end in half a secret.
+        """
+        if isinstance(reply, Reply) and not 200 <= reply.status < 300:
+            text = reply.body.decode("utf-8", "surrogateescape") if len(reply.body) <= _ERROR_BOUND else ""
+            reply = replace(reply, body=self._transport.scrub(text).encode("utf-8", "surrogateescape"))
+        answer = judge(reply, name)
+        scrub = self._scrub
+        return replace(
+            answer,
+            message=self._transport.scrub(answer.message),
+            code=scrub(answer.code),
+            job_status=scrub(answer.job_status),
+            updated_date=scrub(answer.updated_date),
+            trace_id=scrub(answer.trace_id),
+        )
+
+    def _scrub(self, text: str | None) -> str | None:
+        return self._transport.scrub(text) if text else text
 
 
 def _is_whole(reply: Reply | Failure) -> TypeGuard[Reply]:

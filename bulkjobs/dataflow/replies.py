@@ -99,13 +99,13 @@ _NAME_WORDS = ("name", "duplicat", "exist", "already", "conflict", "이름", "�
 _UNKNOWN_4XX = frozenset({408, 409, 425})
 
 
-def judge(event: Reply | Failure) -> Answer:
-    """The meaning of what followed a createJob."""
+def judge(event: Reply | Failure, name: str | None = None) -> Answer:
+    """The meaning of what followed a createJob of ``name``: a reply about another job does not answer it."""
     if isinstance(event, Failure):
         return _judge_failure(event)
     document = decode(event.body) if event.complete else None
     if 200 <= event.status < 300:
-        return _judge_success(event, document)
+        return _judge_success(event, document, name)
     return judge_refusal(event, document)
 
 
@@ -117,13 +117,16 @@ def _judge_failure(failure: Failure) -> Answer:
     return Answer(Verdict.NOT_SENT, message=message, code=failure.kind.value, cause=cause)
 
 
-def _judge_success(reply: Reply, document: object) -> Answer:
+def _judge_success(reply: Reply, document: object, name: str | None) -> Answer:
     job = document if isinstance(document, dict) else {}
     job_id = usable_job_id(job.get("jobId"))
     trace_id = _trace_id(reply)
     if job_id is None:
         message = f"HTTP {reply.status} without a usable jobId"
         return Answer(Verdict.UNKNOWN, reply.status, "no-job-id", message, accepted=True, trace_id=trace_id)
+    if name is not None and job.get("name", name) != name:
+        message = f"HTTP {reply.status} about another job"  # of an earlier request on the same connection, most likely
+        return Answer(Verdict.UNKNOWN, reply.status, "other-job", message, trace_id=trace_id)
     return Answer(
         Verdict.CREATED,
         reply.status,

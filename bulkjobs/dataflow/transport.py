@@ -8,6 +8,8 @@ aiohttp leaves this module: their texts and ``repr`` can hold request headers.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Self
@@ -19,6 +21,8 @@ from bulkjobs.dataflow.replies import Failure, FailureKind, Reply
 from bulkjobs.dataflow.signature import Credentials, signed_headers
 
 _CONNECT_TIMEOUT = 10.0
+_SIGNATURE = re.compile(r"(?:[A-Za-z0-9+]|\\?/|%2[BbFf]){43}(?:=|%3[Dd])")
+"""32 bytes in Base64, as they stand, in JSON or in a URL."""
 _BODY_HEADERS = {"Content-Type": "application/json"}
 _COMMON_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "bulkjobs"}
 
@@ -35,12 +39,19 @@ class Transport:
         self._timeout = timeout
         self._now_ms = now_ms
         self._session: aiohttp.ClientSession | None = None
+        self._lone: aiohttp.ClientSession | None = None  # a connection for each request, never used again
 
     async def __aenter__(self) -> Self:
+        self._session = self._open(force_close=False)
+        self._lone = self._open(force_close=True)
+        return self
+
+    def _open(self, force_close: bool) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_mark_headers_sent)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # a pool's limit would queue behind the rate limiter
+        session = aiohttp.ClientSession(
+            # No limit: a pool's would queue behind the rate limiter.
+            connector=aiohttp.TCPConnector(limit=0, force_close=force_close),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=min(self._timeout, _CONNECT_TIMEOUT)),
             trace_configs=[trace],
@@ -49,26 +60,32 @@ class Transport:
         )
         # aiohttp sends idempotent requests twice when a kept connection turns out closed, past every limiter
         # (its issue 10790: no public switch). tests/dataflow/test_transport.py holds this to what it does.
-        self._session._retry_connection = False
-        return self
+        session._retry_connection = False
+        return session
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in (self._session, self._lone):
+            if session is not None:
+                await session.close()
+        self._session = self._lone = None
 
-    async def call(self, method: str, target: str, body: bytes | None = None, bound: int = 1 << 20) -> Reply | Failure:
+    async def call(
+        self, method: str, target: str, body: bytes | None = None, bound: int = 1 << 20, *, alone: bool = False
+    ) -> Reply | Failure:
         """Send one request. ``target`` is path and query, already encoded; its very bytes are signed and sent.
 
-        ``bound``: bytes of reply body that are read at most; beyond it the reply is not complete.
+        ``bound``: bytes of reply body that are read at most; beyond it the reply is not complete. ``alone``: on a
+        connection of its own, for replies that do not say what they answer: on a kept one a surplus reply to an
+        earlier request would be taken for this one's.
         """
-        assert self._session is not None, "use the transport as an async context manager"
+        session = self._lone if alone else self._session
+        assert session is not None, "use the transport as an async context manager"
         headers = signed_headers(self._credentials, method, target, self._now_ms())
         if body is not None:
             headers |= _BODY_HEADERS
         sent = SimpleNamespace(headers=False)
         try:
-            async with self._session.request(
+            async with session.request(
                 method,
                 URL(self._endpoint + target, encoded=True),
                 data=body,
@@ -81,10 +98,10 @@ class Transport:
             return _failure(error, sent.headers)
 
     def scrub(self, text: str) -> str:
-        """``text`` without our keys, should a server have echoed them."""
+        """``text`` without our keys and without anything like a signature, should a server have echoed them."""
         for secret in (self._credentials.secret_key, self._credentials.access_key):
-            text = text.replace(secret, "***")
-        return text
+            text = text.replace(secret, "***").replace(secret.replace("/", "\\/"), "***")
+        return _SIGNATURE.sub("***", text)
 
 
 async def _mark_headers_sent(
@@ -132,15 +149,16 @@ def _describe(error: Exception) -> str:
     """What happened, from the error's class and errno only: never its text, which can hold headers."""
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "the server's certificate is not valid for this host"
+        reason = getattr(error.certificate_error, "verify_message", "")  # OpenSSL's own words, nothing of ours
+        return f"the server's certificate is not valid: {reason or 'not for this host'}"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the host's name cannot be resolved"
     if isinstance(error, TimeoutError):
         return "no reply in time"
     if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, aiohttp.ClientError):
         return cause.strerror
-    if isinstance(error, aiohttp.ClientOSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, aiohttp.ClientOSError) and error.errno:
+        return os.strerror(error.errno)  # aiohttp's own text blames the request's body and shows the URL
     return {
         FailureKind.CONNECT: "no connection",
         FailureKind.GARBLED: "the reply is not HTTP",

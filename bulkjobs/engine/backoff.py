@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 BASE = 0.5
 CAP = 30.0
 
+_ROUNDING = 1e-9
+"""Part of a token: who waits exactly as long as told gets one, however the floats fall."""
+
 
 def full_jitter(failures: int, uniform: Callable[[float, float], float], base: float = BASE, cap: float = CAP) -> float:
     """Seconds before the next try after ``failures`` in a row (from 1): uniform in [0, min(cap, base·2^(n-1))].
@@ -47,7 +50,7 @@ class RetryBudget:
         if self._at is not None:
             self._tokens = min(self.capacity, self._tokens + (now - self._at) * self.per_second)
         self._at = now
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
+        if self._tokens >= 1.0 - _ROUNDING:
+            self._tokens = max(0.0, self._tokens - 1.0)
             return 0.0
         return (1.0 - self._tokens) / self.per_second

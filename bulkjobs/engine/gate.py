@@ -25,7 +25,7 @@ class Gate:
         self.throttles += 1
         if now >= self.until:
             self._strikes += 1
-            pause = min(_CAP, _BASE * 2.0 ** (self._strikes - 1))
+            pause = min(_CAP, _BASE * 2.0 ** min(self._strikes - 1, 16))
             self.until = now + pause + self._uniform(0, pause)
         if retry_after is not None:
             self.until = max(self.until, now + retry_after)

@@ -18,7 +18,7 @@ class Condition(Enum):
 
 
 class Health:
-    """``patience``: seconds without any answer after which the run gives up (``exhausted``)."""
+    """``patience``: seconds without an answer to any create after which the run gives up (``exhausted``)."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience

@@ -6,13 +6,17 @@ first out, so exactly one task, the dispatcher, may wait on it.
 
 from __future__ import annotations
 
-from fractions import Fraction
+import math
 from typing import Protocol
 
 from aiolimiter import AsyncLimiter
 
-LATENESS = 0.002
-"""Seconds of lateness that the bucket may make up: timers fire late, never early."""
+LATENESS = 0.004
+"""Seconds of lateness that the bucket may make up: timers fire late, never early.
+
+asyncio rounds a wait up to a millisecond, and epoll once more where the float is a hair above it (9 · 1e-3 becomes
+10 ms): 2.1 ms late at 100/s, each time, measured. With 2 ms only 97.5 % of that rate were used.
+"""
 
 JITTER = 0.0065
 """Seconds by which the way from permission to arrival may differ from send to send: a matter of the network."""
@@ -28,24 +32,20 @@ class Limiter(Protocol):
 def bucket(rate: float, lateness: float = LATENESS, jitter: float = JITTER) -> tuple[float, float]:
     """Size B and leak r (per second) of the bucket that keeps N sends in any window of T seconds.
 
-    N/T is ``rate`` in whole numbers (a fraction gets a longer window: 2.5/s is 5 in 2 s). A bucket passes at
-    most B + r·W in a window W. B = 1 + (N/T)·lateness, r = (N + 1 - B) / (T + jitter): N+1 sends then span
-    at least T + jitter, so no window of T at the server holds more than N.
+    N is ``rate`` rounded up and T = N / ``rate``, exactly: 10/s is 10 in 1 s, 2.5/s is 3 in 1.2 s. A bucket passes
+    at most B + r·W in a window W. B = 1 + rate·lateness, r = (N + 1 - B) / (T + jitter): N+1 sends then span at
+    least T + jitter, so no window of T at the server holds more than N. The same holds of every longer window:
+    k+1 sends span at least k / rate + jitter, for every k from N on.
     """
-    ratio = _ratio(rate)
-    sends, window = ratio.numerator, ratio.denominator
-    size = 1 + (sends / window) * lateness
+    window = window_of(rate)
+    sends = math.ceil(rate)
+    size = 1 + rate * lateness
     return size, (sends + 1 - size) / (window + jitter)
-
-
-def _ratio(rate: float) -> Fraction:
-    ratio = Fraction(rate).limit_denominator(100)
-    return ratio if ratio > 0 else Fraction(rate).limit_denominator(10**6)
 
 
 def window_of(rate: float) -> float:
     """The window in which ``rate`` is kept: seconds, 1 for whole rates."""
-    return float(_ratio(rate).denominator)
+    return math.ceil(rate) / rate
 
 
 def window_limiter(rate: float) -> Limiter:

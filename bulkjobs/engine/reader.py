@@ -84,7 +84,7 @@ class Reader:
         previous: tuple[ListedJob, ...] = ()
         while True:
             page = await self._page(number, name, seen)
-            if page.jobs and page.jobs == previous:
+            if number and page.size and page.jobs == previous:  # also of pages on which no job has a name
                 raise Unreadable(f"getJobs repeats page {number - 1} as page {number}")
             yield page
             if page.is_last:
@@ -99,11 +99,15 @@ class Reader:
     async def probe(self) -> bool:
         """One cheap read, once: does the service answer?"""
         await self._acquire()
+        self._tally.reads += 1
         try:
             await self._client.list_page(0, limit=1)
         except CallFailed as error:
             if error.answer.cause is not None:
                 raise Fatal(error.answer.cause, error.answer) from None
+            if error.answer.slow_down:
+                self._gate.throttled(self._clock.monotonic(), error.answer.retry_after)
+                self._tally.throttles += 1
             return error.answer.verdict in (Verdict.THROTTLED, Verdict.REJECTED)
         return True
 

@@ -72,10 +72,19 @@ class Recorder:
             self._journal.put(Kind.CLOSED, work.attempt)
             work.attempt = None
 
-    def finished(self, work: Work, finish: Finish) -> None:
-        """The row's one outcome."""
-        if not finish.is_open:
+    def finished(self, work: Work, finish: Finish, answer: Answer | None = None) -> None:
+        """The row's one outcome. ``answer``: the create's, if it is what ended the row.
+
+        The attempt is closed last. A crash may keep any part of this that comes first: job and outcome beside an
+        open attempt are looked up again, but a closed attempt without them would be taken for a row never sent.
+        """
+        self._outcome(work, finish)
+        if answer is not None:
+            self.ended(work, answer, closed=not finish.is_open)
+        elif not finish.is_open:
             self.closed(work)
+
+    def _outcome(self, work: Work, finish: Finish) -> None:
         if work.spec is None:
             self._journal.put(
                 Kind.ORPHAN, self._journal.run, work.name, finish.outcome.value, finish.job_id, finish.message

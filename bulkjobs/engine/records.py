@@ -29,11 +29,15 @@ SUCCEEDED = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.EXISTING, Outco
 
 @dataclass(frozen=True, slots=True)
 class InventoryRecord:
-    """One input file of a run, as it was when it was validated."""
+    """One input file of a run, as it was when it was validated.
+
+    ``path`` as it was given, ``location`` the absolute path at which it was found.
+    """
 
     path: str
     sha256: str
     rows: int
+    location: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from bulkjobs.dataflow.listing import PAGE_LIMIT, ListedJob
+from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.protocol import Match, Relation, Seen
 from bulkjobs.engine.reader import Reader, Unreadable
@@ -98,14 +98,14 @@ class Resolver:
         found = {name: _Found() for name in names}
         begun = self._clock.monotonic()
         missing = {name: at for name, at in self.created if at < begun}
-        seen = 0
+        pages = 0
         async for page in self._reader.pages():
-            seen += page.size
+            pages += 1
             for job in page.jobs:
                 missing.pop(job.name, None)
                 if job.name in found:
                     found[job.name].add(job)
-        self.pages = seen // PAGE_LIMIT + 1
+        self.pages = pages
         lags = [begun - at for at in missing.values()]
         self._tally.list_lag = max([self._tally.list_lag, *lags])
         return found

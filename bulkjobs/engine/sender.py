@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
+from typing import Any
 
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.replies import Answer, Cause, Verdict
@@ -132,12 +133,13 @@ class Sender:
         tasks = [asyncio.create_task(part()) for part in (self._admit, self._dispatch, self._resolve, self._probe)]
         watch = asyncio.create_task(self._stop_event.wait())
         try:
-            finished: asyncio.Future[list[None]] = asyncio.gather(*tasks)
-            await asyncio.wait([finished, watch], return_when=asyncio.FIRST_COMPLETED)
+            finished = asyncio.gather(*tasks)
+            either: list[asyncio.Future[Any]] = [finished, watch]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if finished.done():
                 finished.result()
         except Fatal as error:
-            self.stop(stop_of(error.cause, error.answer))
+            self.stop(stop_of(error.cause, error.answer, self._clock.wall_ms()))
         finally:
             for task in (*tasks, watch):
                 task.cancel()
@@ -275,8 +277,11 @@ class Sender:
                 attempt=work.row.attempts,
                 trace_id=answer.trace_id,
             )
-        self._recorder.ended(work, answer, closed=not isinstance(decision, Look))
-        self._carry_out(work, decision)
+        if isinstance(decision, Look | Send):
+            self._recorder.ended(work, answer, closed=isinstance(decision, Send))
+            self._carry_out(work, decision)
+        else:
+            self._carry_out(work, decision, answer)
 
     # Settling: look up what is due
 
@@ -317,14 +322,15 @@ class Sender:
             return
         work.listed = None
         work.row, decision = on_lookup(work.row, seen, self._max_attempts)
-        if isinstance(decision, Send) or (isinstance(decision, Finish) and not decision.is_open):
+        if isinstance(decision, Send):
+            if work.spec is None:
+                self._finish(work, Finish(Outcome.NOT_SENT, message="no such job was made"))
+                return
             self._recorder.closed(work)
-        if isinstance(decision, Send) and work.spec is None:
-            self._finish(work, Finish(Outcome.NOT_SENT, message="no such job was made"))
-            return
         self._carry_out(work, decision)
 
-    def _carry_out(self, work: Work, decision: Decision) -> None:
+    def _carry_out(self, work: Work, decision: Decision, answer: Answer | None = None) -> None:
+        """``answer``: the create's, if it is what ends the row."""
         now = self._clock.monotonic()
         match decision:
             case Send():
@@ -335,14 +341,14 @@ class Sender:
             case Look():
                 self._push_settling(work, now if decision.settled else now + self.settle_s)
             case Finish():
-                self._finish(work, decision)
+                self._finish(work, decision, answer)
             case Halt():
-                self._finish(work, decision.finish)
-                self.stop(stop_of(decision.cause, decision.answer))
+                self._finish(work, decision.finish, answer)
+                self.stop(stop_of(decision.cause, decision.answer, self._clock.wall_ms()))
         self._wake()
 
-    def _finish(self, work: Work, finish: Finish) -> None:
-        self._recorder.finished(work, finish)
+    def _finish(self, work: Work, finish: Finish, answer: Answer | None = None) -> None:
+        self._recorder.finished(work, finish, answer)
 
     def _push_settling(self, work: Work, due: float) -> None:
         work.due = due
@@ -380,7 +386,7 @@ class Sender:
         if seconds is None:
             await changed.wait()
             return
-        handle = asyncio.get_running_loop().call_later(seconds, changed.set)
+        handle = asyncio.get_running_loop().call_later(seconds, self._wake)  # a set event would make others spin
         try:
             await changed.wait()
         finally:
@@ -400,11 +406,21 @@ _MEANING = {
 }
 
 
-def stop_of(cause: Cause | None, answer: Answer) -> Stop:
-    """A stop that the service asked for, with what it said."""
+_CLOCK_TOLERANCE = 300
+"""Seconds by which a request's timestamp may be off before the service refuses it (``dataflow-api.md`` §2)."""
+
+
+def stop_of(cause: Cause | None, answer: Answer, now_ms: int) -> Stop:
+    """A stop that the service asked for, with what it said. ``now_ms``: our clock, which may be the cause."""
     if cause is None:
         return Stop("halted", f"the service does not answer: {answer.message}", "run the same command again later")
     reason, hint = _MEANING[cause]
+    if cause is Cause.CREDENTIALS and answer.server_time is not None:
+        behind = answer.server_time - now_ms / 1000
+        if abs(behind) > _CLOCK_TOLERANCE:
+            way = "behind" if behind > 0 else "ahead of"
+            reason = f"this machine's clock is {abs(behind) / 60:.0f} minutes {way} the service's, so it refuses us"
+            hint = "set this machine's clock (time synchronisation), then run the same command again"
     code = f" {answer.code}" if answer.code else ""
     said = f"HTTP {answer.http_status}{code}: {answer.message}" if answer.http_status else answer.message
     return Stop("halted", f"{reason} ({said})", hint, cause)

@@ -11,20 +11,19 @@ from typing import Any, Self
 
 from bulkjobs.engine.journal.journal import errors_of
 from bulkjobs.engine.journal.lock import is_held
-from bulkjobs.engine.journal.schema import connect, prepare
+from bulkjobs.engine.journal.schema import PROVED, check, connect, refuse_empty
 from bulkjobs.engine.records import InventoryRecord, Outcome, RowRecord, RunRecord
 from bulkjobs.errors import StateError, UsageError
 
 _ROWS = """
-SELECT r.file, r.line, r.name,
-    coalesce(r.outcome, CASE WHEN EXISTS (
-        SELECT 1 FROM attempts a JOIN runs u ON u.id = r.run
-        WHERE a.scope = u.scope AND a.name = r.name AND a.closed = 0
-    ) THEN 'unresolved' ELSE 'not_sent' END),
-    r.job_id, r.status, r.http_status, r.error_code, r.error, coalesce(r.attempts, 0), r.first_sent_at,
-    r.finished_at, r.elapsed_ms
-FROM rows r WHERE r.run = ? ORDER BY r.seq
-"""
+SELECT file, line, name,
+    CASE WHEN outcome IS NULL THEN {outcome} ELSE outcome END,
+    job_id, status, http_status, error_code, error,
+    CASE WHEN outcome IS NULL THEN {attempts} ELSE coalesce(attempts, 0) END,
+    CASE WHEN outcome IS NULL THEN {first_sent_at} ELSE first_sent_at END,
+    finished_at, elapsed_ms
+FROM rows WHERE run = ? ORDER BY seq
+""".format_map(PROVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,14 @@ class History:
         self._path = path
         if not path.is_file():
             raise StateError(f"state file {path}: does not exist", "name the one that the run used with --state FILE")
+        refuse_empty(path)
         with errors_of(path):
             self._db = connect(path)
-            prepare(self._db, path)
+            try:
+                check(self._db, path)
+            except BaseException:
+                self._db.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -84,11 +88,12 @@ class History:
             state, reason = "killed", "the process ended without closing its run"
         with errors_of(self._path):
             files = self._db.execute(
-                "SELECT path, sha256, rows FROM files WHERE run = ? ORDER BY file", (key,)
+                "SELECT path, sha256, rows, location FROM files WHERE run = ? ORDER BY file", (key,)
             ).fetchall()
             orphans = self._db.execute(
                 "SELECT name, outcome, job_id, detail FROM orphans WHERE run = ? ORDER BY name", (key,)
             ).fetchall()
+            figures = json.loads(facts)
         record = RunRecord(
             run_id,
             endpoint,
@@ -99,7 +104,7 @@ class History:
             started_at,
             ended_at,
             [InventoryRecord(*file) for file in files],
-            json.loads(facts),
+            figures,
             [dict(zip(("name", "outcome", "job_id", "detail"), orphan, strict=True)) for orphan in orphans],
         )
         return PastRun(key, Path(folder), record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,25 +13,17 @@ from typing import Any, Self
 
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.journal.lock import Lock
-from bulkjobs.engine.journal.schema import connect, create_private, damaged, prepare
+from bulkjobs.engine.journal.schema import PROVED, connect, damaged, make_ready, prepare
 from bulkjobs.engine.journal.writer import Kind, Writer
 from bulkjobs.engine.planning import Known
 from bulkjobs.engine.protocol import Relation
+from bulkjobs.engine.records import InventoryRecord
 from bulkjobs.errors import StateError
 
 _CLOSE_ROWS = """
-UPDATE rows SET
-    outcome = CASE WHEN EXISTS (
-        SELECT 1 FROM attempts a JOIN runs u ON u.id = rows.run
-        WHERE a.scope = u.scope AND a.name = rows.name AND a.closed = 0
-    ) THEN 'unresolved' ELSE 'not_sent' END,
-    attempts = (
-        SELECT count(*) FROM attempts a WHERE a.run = rows.run AND a.seq = rows.seq
-        AND (a.verdict IS NULL OR a.verdict NOT IN ('throttled', 'not_sent'))
-    ),
-    first_sent_at = (SELECT min(a.intended_at) FROM attempts a WHERE a.run = rows.run AND a.seq = rows.seq)
+UPDATE rows SET outcome = {outcome}, attempts = {attempts}, first_sent_at = {first_sent_at}
 WHERE run = ? AND outcome IS NULL
-"""
+""".format_map(PROVED)
 """A row without an outcome: what its attempts prove."""
 
 
@@ -63,14 +56,20 @@ class Journal:
 
     def __init__(self, path: Path, holder: str = "bulkjobs") -> None:
         self.path = path
-        create_private(path)
         self._lock = Lock(path, holder)
         try:
             with errors_of(path):
+                make_ready(path)
                 self._db = connect(path)
-                prepare(self._db, path)
-                self._next_attempt: int = self._one("SELECT coalesce(max(id), 0) + 1 FROM attempts")
         except BaseException:
+            self._lock.release()
+            raise
+        try:
+            with errors_of(path):
+                prepare(self._db, path)
+            self._next_attempt: int = self._one("SELECT coalesce(max(id), 0) + 1 FROM attempts")
+        except BaseException:
+            self._db.close()
             self._lock.release()
             raise
         self.scope = 0
@@ -103,25 +102,25 @@ class Journal:
         """Make this run and its scope the current ones."""
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO scopes (endpoint, account) VALUES (?, ?)", (endpoint, account))
-            self.scope = self._one("SELECT id FROM scopes WHERE endpoint = ? AND account = ?", endpoint, account)
+            scope = self._one("SELECT id FROM scopes WHERE endpoint = ? AND account = ?", endpoint, account)
             try:
                 cursor = db.execute(
                     "INSERT INTO runs (run_id, scope, api, folder, state, started_at)"
                     " VALUES (?, ?, ?, ?, 'running', ?)",
-                    (run_id, self.scope, api, str(folder), now),
+                    (run_id, scope, api, str(folder), now),
                 )
             except sqlite3.IntegrityError:
                 raise StateError(f"run {run_id} exists already in {self.path}", "choose another --run-id") from None
-            assert cursor.lastrowid is not None
-            self.run = cursor.lastrowid
+        assert cursor.lastrowid is not None
+        self.scope, self.run = scope, cursor.lastrowid
 
-    def set_files(self, files: Sequence[tuple[str, str, int]]) -> None:
-        """The input files of the current run: path, SHA-256, rows."""
+    def set_files(self, files: Sequence[InventoryRecord]) -> None:
+        """The input files of the current run."""
         with self._transaction() as db:
             db.execute("DELETE FROM files WHERE run = ?", (self.run,))
             db.executemany(
-                "INSERT INTO files VALUES (?, ?, ?, ?, ?)",
-                [(self.run, index, *file) for index, file in enumerate(files)],
+                "INSERT INTO files (run, file, path, sha256, rows, location) VALUES (?, ?, ?, ?, ?, ?)",
+                [(self.run, index, f.path, f.sha256, f.rows, f.location) for index, f in enumerate(files)],
             )
 
     def end_run(self, state: str, reason: str | None, exit_code: int, facts: Mapping[str, object], now: int) -> None:
@@ -163,19 +162,30 @@ class Journal:
         )
         return [OpenAttempt(attempt, name) for attempt, name in rows]
 
-    def last_send(self) -> int:
-        """When the newest intent of this scope was written, 0 if never."""
-        return int(self._one("SELECT coalesce(max(intended_at), 0) FROM attempts WHERE scope = ?", self.scope))
+    def last_run_ended(self) -> int | None:
+        """When the run before this one in this scope had sent its last; 0 if there was none, None if it was killed.
+
+        The times of intents do not tell: an intent may wait long for its turn.
+        """
+        rows = self._all(
+            "SELECT CASE WHEN state = 'killed' THEN NULL ELSE ended_at END FROM runs WHERE scope = ? AND id != ?"
+            " ORDER BY id DESC LIMIT 1",
+            self.scope,
+            self.run,
+        )
+        return rows[0][0] if rows else 0
 
     def remember_wanted(self) -> None:
-        """Index the names of the current run, for this process only. Comes before ``remember_listed``."""
+        """Index the names of the current run, for this process only, anew. Comes before ``remember_listed``."""
         with errors_of(self.path):
-            self._db.execute("CREATE TEMP TABLE wanted (name TEXT PRIMARY KEY) WITHOUT ROWID")
-            self._db.execute("INSERT OR IGNORE INTO temp.wanted SELECT name FROM rows WHERE run = ?", (self.run,))
+            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (name TEXT PRIMARY KEY) WITHOUT ROWID")
             self._db.execute(
-                "CREATE TEMP TABLE listed"
+                "CREATE TEMP TABLE IF NOT EXISTS listed"
                 " (name TEXT, job_id TEXT, status TEXT, updated_date TEXT, PRIMARY KEY (name, job_id)) WITHOUT ROWID"
             )
+            self._db.execute("DELETE FROM temp.wanted")
+            self._db.execute("DELETE FROM temp.listed")
+            self._db.execute("INSERT OR IGNORE INTO temp.wanted SELECT name FROM rows WHERE run = ?", (self.run,))
 
     def remember_listed(self, jobs: Sequence[ListedJob]) -> None:
         """Keep those jobs that are live and wanted beside the journal; what was kept stays."""
@@ -199,7 +209,8 @@ class Journal:
             first + count,
         )
         listed = self._listed(first, count)
-        return [_planned(row, tuple(listed.get(row[1], ()))) for row in rows]
+        with errors_of(self.path):
+            return [_planned(row, tuple(listed.get(row[1], ()))) for row in rows]
 
     def _listed(self, first: int, count: int) -> dict[str, list[ListedJob]]:
         found: dict[str, list[ListedJob]] = {}
@@ -213,14 +224,15 @@ class Journal:
             found.setdefault(name, []).append(ListedJob(job_id, name, status, updated_date))
         return found
 
-    def rows_between(self, first: int, count: int) -> list[tuple[int, int, int]]:
-        """``seq, file, line`` of the rows of the current run that have no outcome yet."""
-        return self._all(
-            "SELECT seq, file, line FROM rows WHERE run = ? AND seq >= ? AND seq < ? AND outcome IS NULL",
+    def rows_between(self, first: int, count: int) -> list[int]:
+        """The places of the rows of the current run that have no outcome yet."""
+        rows = self._all(
+            "SELECT seq FROM rows WHERE run = ? AND seq >= ? AND seq < ? AND outcome IS NULL",
             self.run,
             first,
             first + count,
         )
+        return [seq for (seq,) in rows]
 
     def unresolved_left(self) -> int:
         """Rows of the current run without an outcome whose name has an open attempt."""
@@ -246,10 +258,11 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back itself: a full disk
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _one(self, sql: str, *parameters: object) -> int:
         with errors_of(self.path):
@@ -269,7 +282,7 @@ def errors_of(path: Path) -> Iterator[None]:
         raise StateError(
             f"state file {path}: {error}", "free the disk or mend the file, then run the same command again"
         ) from None
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, ValueError, KeyError) as error:  # of a word or a text that cannot have been written
         raise damaged(path, str(error)) from None
 
 

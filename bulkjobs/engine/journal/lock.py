@@ -9,23 +9,29 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 
 from bulkjobs.errors import StateBusy, StateError
 from bulkjobs.plain import plain
 
+_TRIES = 5
+_PAUSE = 0.01
+_MEND = "mend the permissions or the disk, or choose another place with --state FILE"
+
 
 class Lock:
-    """Held from construction until ``release``. Raises StateBusy, or StateError when the file cannot be had."""
+    """Held from construction until ``release``; makes the folder. Raises StateBusy, StateError if it cannot be had."""
 
     def __init__(self, state: Path, holder: str) -> None:
         path = state.with_name(state.name + ".lock")
         try:
+            state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StateError(f"lock file {path}: {error.strerror}") from None
+            raise StateError(f"lock file {path}: cannot be made: {error.strerror}", _MEND) from None
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_exclusively(self._handle)
         except BlockingIOError:
             who = plain(os.pread(self._handle, 300, 0).decode("utf-8", "replace").strip()) or "another process"
             os.close(self._handle)
@@ -34,14 +40,15 @@ class Lock:
             ) from None
         except OSError as error:
             os.close(self._handle)
-            raise StateError(f"lock file {path}: cannot be locked: {error.strerror}") from None
+            raise StateError(f"lock file {path}: cannot be locked: {error.strerror}", _MEND) from None
         text = f"{holder}, process {os.getpid()} on {socket.gethostname()}\n".encode()
         try:
+            os.fchmod(self._handle, 0o600)
             os.ftruncate(self._handle, 0)
             os.pwrite(self._handle, text, 0)
         except OSError as error:
             os.close(self._handle)
-            raise StateError(f"lock file {path}: {error.strerror}") from None
+            raise StateError(f"lock file {path}: cannot be written: {error.strerror}", _MEND) from None
 
     def release(self) -> None:
         if self._handle >= 0:
@@ -49,8 +56,20 @@ class Lock:
             self._handle = -1
 
 
+def _lock_exclusively(handle: int) -> None:
+    """Raises BlockingIOError when another process holds it, not when one only asks (``is_held``)."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE)
+        else:
+            return
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def is_held(state: Path) -> bool:
-    """Whether some process writes this journal now. Takes nothing."""
+    """Whether some process writes this journal now. Asking shares the lock for some microseconds."""
     path = state.with_name(state.name + ".lock")
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

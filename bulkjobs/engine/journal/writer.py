@@ -73,6 +73,7 @@ class Writer:
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._on_failure = on_failure
         self.error: StateError | None = None
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -82,6 +83,7 @@ class Writer:
 
     def durable(self) -> asyncio.Future[None]:
         """A future that is done when all that was put before it is on disk. Raises StateError in its waiter."""
+        assert not self._closed, "nobody would ever tell this waiter"
         future: asyncio.Future[None] = self._loop.create_future()
         self._queue.put(future)
         return future
@@ -89,6 +91,7 @@ class Writer:
     async def close(self) -> None:
         """Write what is left and stop. Raises StateError if anything could not be written."""
         future = self.durable()
+        self._closed = True
         self._queue.put(None)
         try:
             await future
@@ -100,8 +103,8 @@ class Writer:
         while not is_last:
             batch: list[list[Parameters]] = [[] for _ in Kind]
             waiters: list[asyncio.Future[None]] = []
-            item = self._queue.get()
             for _ in range(_MAX_BATCH):
+                item = self._queue.get()
                 if item is None:
                     is_last = True
                     break
@@ -111,11 +114,12 @@ class Writer:
                     waiters.append(item)
                 if self._queue.empty():  # this thread is the only one that takes
                     break
-                item = self._queue.get()
             if self.error is None:
                 self._commit(batch)
             if waiters or self.error is not None:
                 self._tell(waiters)
+        with contextlib.suppress(sqlite3.Error):  # all that matters is on disk, or told
+            self._connection.close()
 
     def _commit(self, batch: list[list[Parameters]]) -> None:
         if not any(batch):
@@ -126,10 +130,9 @@ class Writer:
                 if parameters:
                     self._connection.executemany(_SQL[kind], parameters)
             self._connection.execute("COMMIT")
-        except (sqlite3.Error, sqlite3.Warning) as error:
-            if self._connection.in_transaction:
-                with contextlib.suppress(sqlite3.Error):  # the connection is not used again
-                    self._connection.execute("ROLLBACK")
+        except Exception as error:  # whatever it is: this thread must live, or its waiters would wait for ever
+            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back itself
+                self._connection.execute("ROLLBACK")
             self.error = StateError(
                 f"state file {self._path}: cannot be written: {error}",
                 "nothing more was sent; free the disk and run the same command again: it goes on where it was",
