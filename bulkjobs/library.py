@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,10 +21,16 @@ from bulkjobs.dataflow.signature import Credentials
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.history import History
+from bulkjobs.engine.pacing import window_limiter
 from bulkjobs.engine.submit import Result, Submit
+from bulkjobs.engine.verify import Verified, verify_rows
 from bulkjobs.engine.work import Tally
 from bulkjobs.errors import BulkJobsError, UsageError
 from bulkjobs.graph.expand import Expander
+from bulkjobs.graph.sample import Sample, SampledRow
+from bulkjobs.graph.survey import Survey
+from bulkjobs.inventory.limits import Limits
+from bulkjobs.inventory.problems import Problem
 from bulkjobs.inventory.reader import InventoryFile
 from bulkjobs.logs import Log, SilentLog
 from bulkjobs.report.render import render
@@ -61,12 +67,28 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A run that has ended: its result, its report's folder, and the summary as written there."""
+    """A run that has ended: its result, its report's folder, and the summary as written there.
+
+    ``problems`` are the first ``max_problems`` of the inventory, warnings too; ``errors`` and ``warnings`` count all.
+    """
 
     run_id: str
     result: Result
     folder: Path
     summary: Mapping[str, object]
+    problems: Sequence[Problem] = ()
+    errors: int = 0
+    warnings: int = 0
+
+
+class _Run(Submit):
+    """A run that keeps what the survey found: of an inventory that is sent, the engine tells no warnings."""
+
+    surveyed: Survey | None = None
+
+    async def _survey(self) -> Survey:
+        self.surveyed = await super()._survey()
+        return self.surveyed
 
 
 async def submit(
@@ -76,6 +98,7 @@ async def submit(
     settings: Settings | None = None,
     expander: Expander | None = None,
     *,
+    limits: Limits | None = None,
     clock: Clock | None = None,
     tally: Tally | None = None,
     log: Log | None = None,
@@ -90,9 +113,9 @@ async def submit(
     clock, log, tally = clock or Clock(), log or SilentLog(), tally or Tally()
     settings = settings or Settings()
     run_id = checked_run_id(places.run_id) if places.run_id else new_run_id(clock.wall_ms(), places.report_dir)
-    files = [InventoryFile(path) for path in inventories]
+    files = [InventoryFile(path, limits or Limits()) for path in inventories]
     async with _connected(target, run_id, settings) as (client, scope):
-        run: Submit | None = None
+        run: _Run | None = None
 
         def journal_failed(error: BulkJobsError) -> None:
             if run is not None:
@@ -105,7 +128,7 @@ async def submit(
                 log.warning("run.killed", run=killed, report="rendered now")
                 render_again(places.state, killed)
             journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms())
-            run = Submit(files, expander or Expander(), journal, client, settings, clock, tally, log)
+            run = _Run(files, expander or Expander(), journal, client, settings, clock, tally, log)
             if on_start is not None:
                 on_start(run, run_id)
             result = await run.run()
@@ -113,7 +136,60 @@ async def submit(
             folder, summary = render_again(places.state, run_id)
         finally:
             await journal.close()
-    return Submitted(run_id, result, folder, summary)
+    survey = run.surveyed
+    if survey is None:
+        return Submitted(run_id, result, folder, summary)
+    return Submitted(run_id, result, folder, summary, survey.problems, survey.errors, survey.warnings)
+
+
+def validate(
+    files: Sequence[InventoryFile],
+    expander: Expander | None = None,
+    *,
+    max_problems: int | None = None,
+    sample: Sample | None = None,
+) -> Survey:
+    """Check the whole inventory; nothing is sent. ``sample`` is offered every row that has a job.
+
+    Raises UsageError when a file or the layout cannot be used, InventoryChanged when a file changes meanwhile.
+    """
+    survey = Survey(files, expander or Expander(), max_problems or Settings().max_problems)
+    for surveyed in survey:
+        if sample is not None:
+            chunk = surveyed.chunk
+            for line, job in zip(chunk.lines, surveyed.expansion.jobs, strict=True):
+                if job is not None:
+                    sample.offer(SampledRow(chunk.file, line, job))
+    return survey
+
+
+def sendable_rows(files: Sequence[InventoryFile], expander: Expander) -> Iterator[SampledRow]:
+    """Every row that has a job, in order, read as it is asked for."""
+    for file in files:
+        for chunk in file.chunks():
+            for line, job in zip(chunk.lines, expander.expand(chunk).jobs, strict=True):
+                if job is not None:
+                    yield SampledRow(chunk.file, line, job)
+
+
+async def verify(
+    rows: Iterator[SampledRow],
+    target: Target,
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    log: Log | None = None,
+    verified: Verified | None = None,
+) -> Verified:
+    """Ask the service's verifyJob about ``rows``; nothing is created. ``verified`` may be read while it goes on.
+
+    Raises AccessError or UsageError when the service cannot be asked at all; what ends it later is in the result.
+    """
+    settings, clock, verified = settings or Settings(), clock or Clock(), verified or Verified()
+    async with _connected(target, "verify", settings) as (client, _):
+        limiter = window_limiter(settings.rate)
+        await verify_rows(rows, client, limiter, settings, clock, Tally(), log or SilentLog(), verified)
+    return verified
 
 
 def render_again(state: Path, run_id: str, report_dir: Path | None = None) -> tuple[Path, Mapping[str, object]]:

@@ -15,8 +15,12 @@ from bulkjobs.plain import plain
 
 _COMMANDS = {
     "submit": "Validate, plan, create what is missing, report.",
+    "validate": "Find every problem of an inventory; nothing is sent.",
     "report": "Render the report of a run again.",
     "sandbox": "Run the embedded Data Flow as a server of its own.",
+    "columns": "Show the columns of an inventory, and what each accepts.",
+    "expand": "Show the request bodies that would be sent.",
+    "init": "Write a starter inventory and layout.",
 }
 
 

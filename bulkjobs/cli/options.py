@@ -12,6 +12,7 @@ import click
 
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT
 from bulkjobs.errors import UsageError
+from bulkjobs.inventory.limits import Limits
 from bulkjobs.settings import ACCOUNT, AUTO_RATE, REPORT_DIR, STATE, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,17 +83,21 @@ config = click.option(
     help="TOML file with settings; flags and environment win over it.",
 )
 
+contract = _together(
+    option("--api", type=click.Choice(["2025-03", "2026-09"]), default="2025-03", show_default=True, help="Contract."),
+    option("--job-type", help="With --api 2026-09: VISUAL."),
+    option("--num-worker", type=int, help="With --api 2026-09: workers, 2 to 10."),
+    option("--timeout-minutes", type=int, help="With --api 2026-09: limit of a run, 1 to 1440."),
+    option("--max-concurrent-runs", type=int, help="With --api 2026-09."),
+)
+
 target = _together(
     option("--sandbox", is_flag=True, help="Use an embedded service, in memory: no account needed."),
     option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="Scheme and host of the service."),
     option("--profile", help="Profile of the credentials file."),
     option("--credentials-file", type=_PATH, help="Credentials file.  [default: ~/.ncloud/configure]"),
     option("--account", default=ACCOUNT, show_default=True, help="Label of the account, part of the state."),
-    option("--api", type=click.Choice(["2025-03", "2026-09"]), default="2025-03", show_default=True, help="Contract."),
-    option("--job-type", help="With --api 2026-09: VISUAL."),
-    option("--num-worker", type=int, help="With --api 2026-09: workers, 2 to 10."),
-    option("--timeout-minutes", type=int, help="With --api 2026-09: limit of a run, 1 to 1440."),
-    option("--max-concurrent-runs", type=int, help="With --api 2026-09."),
+    contract,
 )
 
 graph = _together(
@@ -101,12 +106,42 @@ graph = _together(
 )
 
 _settings = Settings()
-pace = _together(
+_limits = Limits()
+inventory = _together(
+    option(
+        "--max-problems",
+        type=click.IntRange(1),
+        default=_settings.max_problems,
+        show_default=True,
+        help="Problems that are listed; all are counted.",
+    ),
+    option("--max-rows", type=click.IntRange(1), default=_limits.max_rows, show_default=True, help="Rows of one file."),
+    option(
+        "--max-cell-bytes",
+        type=click.IntRange(1),
+        default=_limits.max_cell_bytes,
+        show_default=True,
+        help="Bytes of one cell.",
+    ),
+    option(
+        "--max-unpacked-bytes",
+        type=click.IntRange(1),
+        default=_limits.max_unpacked_bytes,
+        show_default=True,
+        help="Bytes of one file, unpacked.",
+    ),
+)
+
+_rate = _together(
     option("--rate", type=_Rate(), default="auto", show_default=True, help="Sends per second, never more."),
     option("--concurrency", type=click.IntRange(1, 10_000), default=_settings.concurrency, show_default=True),
     option(
         "--timeout", type=click.FloatRange(0.1, 3600), default=_settings.timeout, show_default=True, help="Seconds."
     ),
+)
+
+pace = _together(
+    _rate,
     option(
         "--settle",
         type=click.FloatRange(0, 3600),
@@ -121,6 +156,17 @@ pace = _together(
         default=_settings.patience,
         show_default=True,
         help="Seconds without any answer of the service before the run ends unfinished.",
+    ),
+)
+
+asking_pace = _together(
+    _rate,
+    option(
+        "--patience",
+        type=click.FloatRange(0, 86_400),
+        default=_settings.first_patience,
+        show_default=True,
+        help="Seconds without any answer of the service before it is asked no more.",
     ),
 )
 

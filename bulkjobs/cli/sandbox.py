@@ -41,7 +41,7 @@ async def _serve(
 
     chosen = SandboxOptions(
         port=port,
-        api=api,
+        api="2026-09" if api == "2026-09" else "2025-03",
         rate=rate,
         list_lag=list_lag,
         latency=latency,

@@ -15,12 +15,12 @@ import click
 from rich.console import Console
 
 from bulkjobs.cli import options
+from bulkjobs.cli.given import expander_of, limits_of, target_of
 from bulkjobs.cli.log_setup import open_log
 from bulkjobs.cli.progress import watch
 from bulkjobs.cli.summary import show_problems, show_summary, write_json
-from bulkjobs.dataflow.contract import Api, Contract
 from bulkjobs.engine.work import Stop, Tally
-from bulkjobs.errors import ExitCode, UsageError
+from bulkjobs.errors import ExitCode
 from bulkjobs.settings import Settings
 
 _EXAMPLES = """\b
@@ -40,7 +40,7 @@ Examples:
 @options.state
 @options.report_dir
 @options.option("--run-id", help="Name of the run and of its report's folder.  [default: from the time]")
-@options.option("--max-problems", type=click.IntRange(1), default=1_000, show_default=True)
+@options.inventory
 @options.output
 def command(inventories: tuple[Path, ...], **given: Any) -> int:
     """Validate the inventory, plan, create what is missing, report.
@@ -51,23 +51,9 @@ def command(inventories: tuple[Path, ...], **given: Any) -> int:
 
 
 async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
-    from bulkjobs.library import Places, Target, checked_run_id, new_run_id, submit  # noqa: PLC0415  # pandas
+    from bulkjobs.library import Places, checked_run_id, new_run_id, submit  # noqa: PLC0415  # aiohttp, pandas
 
-    contract = Contract(
-        Api(given["api"]),
-        given["job_type"],
-        given["num_worker"],
-        given["timeout_minutes"],
-        given["max_concurrent_runs"],
-    )
-    target = Target(
-        given["endpoint"],
-        given["account"],
-        contract,
-        given["sandbox"],
-        given["profile"],
-        given["credentials_file"],
-    )
+    target = target_of(given)
     settings = Settings(
         rate=given["rate"],
         concurrency=given["concurrency"],
@@ -91,7 +77,8 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
                 target,
                 places,
                 settings,
-                _expander(given["layout"], options.parse_variables(given["variables"])),
+                expander_of(given),
+                limits=limits_of(given),
                 tally=tally,
                 log=log,
                 on_start=lambda run, _: _listen(run.stop, console),
@@ -100,8 +87,8 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
     if given["as_json"]:
         write_json(submitted.summary)
     if not given["quiet"] or result.exit_code is not ExitCode.OK:
-        if result.problem_count:
-            show_problems(console, result.problems, result.problem_count)
+        if submitted.problems:
+            show_problems(console, submitted.problems, submitted.errors, submitted.warnings)
         show_summary(console, submitted, _again(given) if _is_unfinished(result.exit_code) else None)
     return int(result.exit_code)
 
@@ -110,14 +97,6 @@ def _now_ms() -> int:
     from bulkjobs.engine.clock import Clock  # noqa: PLC0415  # beside the library
 
     return Clock().wall_ms()
-
-
-def _expander(layout: Path | None, variables: dict[str, str]) -> Any:
-    from bulkjobs.graph.expand import Expander  # noqa: PLC0415  # beside the library
-
-    if layout is not None:
-        raise UsageError("--layout: layouts of one's own are not supported yet", "leave it out")
-    return Expander(None, variables)
 
 
 def _listen(stop: Any, console: Console) -> None:

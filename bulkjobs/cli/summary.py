@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bulkjobs.cli.documents import inert_json, write_text
+from bulkjobs.cli.problems import counts, show_problem
 from bulkjobs.inventory.problems import Problem
 from bulkjobs.plain import plain
 
@@ -36,23 +38,20 @@ _STYLES = {
 
 def write_json(document: Mapping[str, object]) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    write_text(inert_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")
 
 
-def show_problems(console: Console, problems: Sequence[Problem], total: int) -> None:
-    """The first problems of an inventory, and how often each kind occurs."""
+def show_problems(console: Console, problems: Sequence[Problem], errors: int, warnings: int) -> None:
+    """The first problems of an inventory, how often each kind occurs, and how many there are in all."""
     for problem in problems[:_SHOWN]:
-        column = f", {plain(problem.column, 60)}" if problem.column else ""
-        line = Text(f"{plain(problem.where)}{column}: ", style="bold")
-        line.append(plain(problem.message), style="red" if problem.severity == "error" else "yellow")
-        console.print(line)
-        if problem.hint:
-            console.print(Text(f"    {plain(problem.hint)}", style="dim"))
+        show_problem(console, problem)
+    total = errors + warnings
+    kinds = ""
     if total > _SHOWN:
-        kinds = Counter(problem.code for problem in problems)
-        said = ", ".join(f"{count:,} {code}" for code, count in kinds.most_common(5))
-        console.print(Text(f"… {total:,} problems in all: {said}"))
+        counted = Counter(problem.code for problem in problems)
+        kinds = ": " + ", ".join(f"{count:,} {code}" for code, count in counted.most_common(5))
+        kinds += "; `bulkjobs validate` lists them"
+    console.print(Text(f"{counts(errors, warnings)}{kinds}"), soft_wrap=True)
 
 
 def show_summary(console: Console, submitted: Submitted, again: str | None) -> None:
@@ -77,6 +76,12 @@ def show_summary(console: Console, submitted: Submitted, again: str | None) -> N
         console.print(Text(f"Ended early: {plain(stop.reason)}", style="bold yellow"))
         if stop.hint:
             console.print(Text(f"  {stop.hint}"))
-    console.print(Text(f"Report: {submitted.folder}"))
+    console.print(Text(f"Report: {_near(submitted.folder)}"))
     if again is not None:
         console.print(Text(f"To go on: {again}"))
+
+
+def _near(path: Path) -> Path:
+    """A path as a person would type it from here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,0 +1,30 @@
+"""Standard output, for programs: UTF-8 whatever the locale, and JSON that a terminal shows safely too."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import unicodedata
+
+_SUSPECT = re.compile(r"[^\x20-\x7e\n]")
+_ACTIVE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def inert_json(text: str) -> str:
+    """The same JSON document, with every character escaped that a terminal would act on (as ``\\u202e``)."""
+    if text.isascii() and "\x7f" not in text:
+        return text  # JSON escapes the other control characters
+    return _SUSPECT.sub(_escape, text)
+
+
+def write_text(text: str) -> None:
+    """Write it at once. Raises BrokenPipeError when whoever read it has gone."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found.group()
+    return json.dumps(character)[1:-1] if unicodedata.category(character) in _ACTIVE else character
