@@ -61,16 +61,37 @@ def _load_config(ctx: click.Context, _param: click.Parameter, path: Path | None)
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"--config {path}: not valid TOML: {error}") from None
-    known = {parameter.name for parameter in ctx.command.params if parameter.name} - {"config", "inventories"}
+    known = _settings_of(ctx.command)
     defaults = {}
     for key, value in values.items():
         name = key.replace("-", "_")
-        if name not in known:
+        if name in known:
+            defaults[known[name]] = value
+        elif name not in _settings_elsewhere(ctx):  # one file serves all commands
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
             raise UsageError(f"--config {path}: unknown setting {key!r}", hint)
-        defaults[name] = value
     ctx.default_map = defaults
+
+
+def _settings_of(command: click.Command) -> dict[str, str]:
+    """A command's options as a file names them (``--max-rows``: ``max_rows``), with their parameters' names."""
+    return {
+        flag.removeprefix("--").replace("-", "_"): parameter.name
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and parameter.name not in (None, "config")
+        for flag in parameter.opts
+        if flag.startswith("--")
+    }
+
+
+def _settings_elsewhere(ctx: click.Context) -> set[str]:
+    """The options of all other commands."""
+    group = ctx.parent.command if ctx.parent is not None else None
+    if not isinstance(group, click.Group):
+        return set()
+    commands = (group.get_command(ctx, name) for name in group.list_commands(ctx))
+    return {name for command in commands if command is not None for name in _settings_of(command)}
 
 
 config = click.option(

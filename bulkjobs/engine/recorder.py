@@ -134,8 +134,8 @@ class Recorder:
             seq,
         )
 
-    def known(self, name: str, digest: bytes, finish: Finish) -> None:
-        """What is now known of the one job of that name, if anything is."""
+    def known(self, name: str, digest: bytes, finish: Finish, seen_at: int | None = None) -> None:
+        """What is known of the one job of that name, if anything is. ``seen_at``: since when; None: now."""
         if finish.job_id is None or finish.relation is None:
             return
         self._journal.put(
@@ -147,6 +147,6 @@ class Recorder:
             finish.updated_date,
             digest,
             finish.relation.name,
-            self._clock.wall_ms(),
+            self._clock.wall_ms() if seen_at is None else seen_at,
             self._journal.run,
         )

@@ -79,3 +79,16 @@ class RowRecord:
     first_sent_at: int | None = None
     finished_at: int | None = None
     elapsed_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One send of a row. ``again``: it was not the row's first; ``verdict``: what became of it, if it is known.
+
+    Times as in ``RunRecord``: of the intent, and of the answer.
+    """
+
+    again: bool
+    intended_at: int
+    ended_at: int | None
+    verdict: str | None

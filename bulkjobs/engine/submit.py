@@ -191,8 +191,9 @@ class Submit:
     async def _send_all(self) -> None:
         self._journal.remember_wanted()
         await self._wait_a_window()
+        listed_at = self._clock.wall_ms()
         await self._list("listing")
-        moment = await self._plan()
+        moment = await self._plan(listed_at)
         self._drains_itself = True
         sending = asyncio.create_task(self._sender.run())
         feeding = asyncio.create_task(self._feed(moment))
@@ -225,8 +226,8 @@ class Submit:
         self._sender.resolver.pages = pages
         self._log.info("listed", jobs=self.tally.listed)
 
-    async def _plan(self) -> Moment:
-        """End the rows that need nothing, and count the others."""
+    async def _plan(self, listed_at: int) -> Moment:
+        """End the rows that need nothing, and count the others. ``listed_at``: when the listing began, wall ms."""
         self.tally.phase = "planning"
         moment = Moment(self._clock.wall_ms(), self._settings.settle)
         actions = dict.fromkeys(Action, 0)
@@ -236,7 +237,8 @@ class Submit:
                 actions[step.action] += 1
                 if step.finish is not None:
                     self._recorder.row(row.seq, step.finish)
-                    self._recorder.known(row.name, row.digest, step.finish)
+                    if row.listed:  # what is only believed was not seen again
+                        self._recorder.known(row.name, row.digest, step.finish, listed_at)
             await self._recorder.durable()
         self.tally.to_send = actions[Action.SEND]
         self._log.info("planned", **{action.value: count for action, count in actions.items()})

@@ -71,6 +71,23 @@ async def test_an_inventory_that_changes_before_it_is_sent_ends_the_run_and_says
     await scene.again()
 
 
+async def test_in_a_long_inventory_a_changed_row_is_seen_before_it_is_sent_not_only_at_the_file_s_end(
+    scene: Scene,
+) -> None:
+    scene.write([*scene.names, *(f"filler{number:05d}" for number in range(9_000))])
+
+    async def meanwhile(exchange: Exchange) -> None:
+        edited(scene)
+        await exchange.ordinary()
+
+    scene.server.on("list", meanwhile)
+    ended = await scene.run()
+    assert ended.exit_code == 5
+    assert ended["delta"]["outcome"] == "not_sent"
+    for job in scene.server.truth.jobs.values():
+        assert job.nodes[0]["prefix"] == f"in/{job.name}", "only what was checked was sent"
+
+
 async def test_what_is_on_its_way_when_the_inventory_is_found_changed_is_still_settled(scene: Scene) -> None:
     before = scene.inventory.read_text()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bulkjobs.engine.submit import Submit
@@ -9,7 +11,7 @@ from bulkjobs.engine.work import Stop
 
 from .scene import Scene
 from .server import Exchange
-from .wire_faults import resetting
+from .wire_faults import late, resetting
 
 INTERRUPTED = Stop("interrupted", "interrupted by the test")
 
@@ -37,6 +39,7 @@ async def test_a_stop_at_any_request_leaves_no_intent_open_and_no_row_lost(
 
     async def stop(exchange: Exchange) -> None:
         runs.stop()
+        await asyncio.sleep(0.05)  # the answer comes well after the stop
         await exchange.ordinary()
 
     scene.server.on(operation, stop, skip=nth - 1)
@@ -79,4 +82,21 @@ async def test_a_stop_while_a_lookup_fails_ends_the_run_without_waiting_for_it(s
     scene.server.on("lookup", stop, times=None)
     ended = await scene.run(on_start=runs)
     assert ended["bravo"]["outcome"] == "unresolved"
+    await scene.again()
+
+
+async def test_a_run_that_follows_at_once_settles_from_its_own_start_before_it_looks(scene: Scene) -> None:
+    runs, making = Runs(), late(0.5)
+
+    async def stop(exchange: Exchange) -> None:
+        scene.server.later(0.2, runs.stop)
+        await making(exchange)
+
+    scene.server.on("create", stop, name="bravo")
+    ended = await scene.run(timeout=0.1, settle=20, on_start=runs)
+    assert ended["bravo"]["outcome"] == "unresolved"
+    assert not scene.server.truth.live("bravo")
+    ended = await scene.run(settle=0.8)
+    assert ended["bravo"]["outcome"] == "adopted"
+    assert scene.server.creates("bravo") == 1
     await scene.again()

@@ -41,7 +41,7 @@ async def test_a_certificate_that_is_right_is_trusted(tmp_path: Path, certificat
 async def test_a_server_that_speaks_no_tls_sees_no_request(tmp_path: Path) -> None:
     async with FaultServer() as server:
         scene = Scene(tmp_path, server, scheme="https")
-        ended = await scene.run(first_patience=0.2)
+        ended = await scene.run(first_patience=0.2, timeout=0.3)
         assert ended.outcomes() == ["not_sent"] * 5
         assert ended.exit_code == 7
         assert server.requests == []

@@ -12,7 +12,7 @@ from typing import Any, Self
 from bulkjobs.engine.journal.journal import errors_of
 from bulkjobs.engine.journal.lock import is_held
 from bulkjobs.engine.journal.schema import PROVED, check, connect, refuse_empty
-from bulkjobs.engine.records import InventoryRecord, Outcome, RowRecord, RunRecord
+from bulkjobs.engine.records import AttemptRecord, InventoryRecord, Outcome, RowRecord, RunRecord
 from bulkjobs.errors import StateError, UsageError
 
 _ROWS = """
@@ -24,6 +24,13 @@ SELECT file, line, name,
     finished_at, elapsed_ms
 FROM rows WHERE run = ? ORDER BY seq
 """.format_map(PROVED)
+
+_AGAIN_OR_THROTTLED = """
+SELECT nth > 1, intended_at, ended_at, verdict FROM (
+    SELECT row_number() OVER (PARTITION BY seq ORDER BY id) AS nth, id, intended_at, ended_at, verdict
+    FROM attempts WHERE run = ?
+) WHERE nth > 1 OR verdict = 'throttled' ORDER BY id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,12 @@ class History:
         with errors_of(self._path):
             for file, line, name, outcome, *rest in self._db.execute(_ROWS, (past.key,)):
                 yield RowRecord(file, line, name, Outcome(outcome), *rest)
+
+    def again_or_throttled(self, past: PastRun) -> Iterator[AttemptRecord]:
+        """The attempts of a run that a row's own record does not tell of, in order: retries, and what was throttled."""
+        with errors_of(self._path):
+            for again, *rest in self._db.execute(_AGAIN_OR_THROTTLED, (past.key,)):
+                yield AttemptRecord(bool(again), *rest)
 
     def _past(self, row: tuple[Any, ...]) -> PastRun:
         key, run_id, endpoint, account, api, folder, state, reason, started_at, ended_at, facts = row
