@@ -39,7 +39,7 @@ _REFINE = 0.25  # growth a second, as an exponent, towards and past a plateau th
 _CREEP = 0.03  # the same past a confirmed one
 _AGREE = 0.2
 _RETRY = 1.5  # the same when it was a single refusal that stopped the search
-_HOLD_MIN, _HOLD_MAX = 2.0, 60.0
+_HOLD_MIN, _HOLD_MAX = 2.0, 30.0
 _GRACE = 5.0  # seconds of debt that finding the limit leaves, at most
 _VOUCHERS = 4
 _PAUSE, _PAUSE_CAP = 0.5, 60.0
@@ -84,6 +84,8 @@ class RateControl:
         self._found = False
         self._growing = 0.0
         self._best = 0.0
+        self._before = 0.0
+        self._is_first_cut = False
         self._sends: deque[float] = deque()
         self._refused: deque[float] = deque()
         self._answers: deque[float] = deque()
@@ -125,6 +127,10 @@ class RateControl:
         if sent_at >= self._reopened:
             self._strikes = 0
         self.tick(now)
+        if self._is_first_cut and self._plateau is not None and sent_at <= self._cut_at:
+            # It was on its way when the cut was made: the service accepted more than could be known then.
+            self._plateau = max(self._plateau, float(len(self._answers)))
+            self._rate = max(self._rate, min(self._before, MARGIN * len(self._answers)))
 
     def throttled(self, sent_at: float, now: float, retry_after: float | None = None) -> None:
         """A send was refused for its rate. ``retry_after``: seconds the service asked for."""
@@ -135,7 +141,7 @@ class RateControl:
         self._undo = None
         if self._confirmed and self._plateau is not None and self._rate <= self._plateau:
             self._surprise += 1.0
-        self._debt = min(self._debt + 1.0, self._rate * _HOLD_MAX / PRICE)
+        self._debt = min(self._debt + 1.0, max(1.5, self._rate * _HOLD_MAX / PRICE))
         if sent_at >= self._reopened and now >= self._cut_at + max(WINDOW, self._smooth):
             self._cut(sent_at, now)
         if retry_after is not None:
@@ -205,6 +211,10 @@ class RateControl:
         if self._plateau is None:
             flying = len(self._sends) - bisect_right(self._sends, sent_at)
             self._undo = _Undo(sent_at, self._rate, max(_VOUCHERS, flying // 2))
+        if self._surprise > 2.0:
+            accepted = min(accepted, self._rate * max(0.7, 1 - len(self._refused) / len(self._sends)))
+        self._before = self._rate
+        self._is_first_cut = self._plateau is None and self._ceiling < math.inf
         self._believe(accepted, is_heavy)
         self._growing = 0.0
         believed = self._plateau if self._confirmed and self._plateau is not None else math.inf
@@ -223,7 +233,7 @@ class RateControl:
         self._undo.missing -= 1
         if self._undo.missing <= 0 and self._strikes <= 1:
             self._rate, self._plateau, self._undo = self._undo.rate, None, None
-            self._refused_at = self._reopened = -math.inf
+            self._refused_at = self._reopened = self._cut_at = -math.inf
             self.until = 0.0 if not self._ordered else self.until
 
     def _in_the_second_before(self, sent_at: float) -> tuple[float, bool]:
@@ -246,9 +256,11 @@ class RateControl:
                 if sent_at - at < 1.1 * WINDOW:
                     rate = (accepted + 1) / (sent_at - at)
                 break
-        if since < self._reopened:  # part of it was the pause after the last cut
-            rate = max(rate, 0.5 * self._rate)
-        return max(rate, accepted, 0.5), among >= 3 and among > 0.25 * (accepted + among)
+        is_heavy = among >= 3 and among > 0.25 * (accepted + among)
+        if since < self._reopened:  # part of it was the pause after the last cut, in which nothing could be accepted
+            paused = min(0.5, self._reopened - max(since, self._cut_at))
+            rate = max(rate, 0.5 * self._rate, 0.0 if is_heavy else accepted / (1 - paused))
+        return max(rate, accepted, 0.5), is_heavy
 
     def _believe(self, accepted: float, is_heavy: bool) -> None:
         plateau = self._plateau
