@@ -24,6 +24,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bulkjobs.dataflow.replies import Answer
+from bulkjobs.engine.gate import Gate
+
 START = 4.0
 """Sends a second with which ``auto`` begins when nothing was learned."""
 
@@ -42,7 +45,6 @@ _RETRY = 1.5  # the same when it was a single refusal that stopped the search
 _HOLD_MIN, _HOLD_MAX = 2.0, 30.0
 _GRACE = 5.0  # seconds of debt that finding the limit leaves, at most
 _VOUCHERS = 4
-_PAUSE, _PAUSE_CAP = 0.5, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class RateControl:
         ceiling: float | None = None,
         learned: float | None = None,
     ) -> None:
-        self._uniform = uniform
+        self._gate = Gate(uniform)
         self._ceiling = ceiling if ceiling is not None else math.inf
         self._rate = ceiling if ceiling is not None else learned if learned is not None else START
         self._plateau = learned if ceiling is None else None
@@ -116,6 +118,13 @@ class RateControl:
         while self._sends[0] < keep:
             self._sends.popleft()
 
+    def answered(self, answer: Answer, sent_at: float, now: float) -> None:
+        """A send ended with ``answer``: tell what it says of the rate. Nothing, if no answer came."""
+        if answer.slow_down:
+            self.throttled(sent_at, now, answer.retry_after)
+        elif answer.http_status is not None:
+            self.accepted(sent_at, now)
+
     def accepted(self, sent_at: float, now: float) -> None:
         """An answer came that is no throttle."""
         self._measure(now - sent_at, now)
@@ -126,6 +135,7 @@ class RateControl:
         self._surprise = max(0.0, self._surprise - 1.0 / PRICE)
         if sent_at >= self._reopened:
             self._strikes = 0
+            self._gate.succeeded()
         self.tick(now)
         if self._is_first_cut and self._plateau is not None and sent_at <= self._cut_at:
             # It was on its way when the cut was made: the service accepted more than could be known then.
@@ -223,8 +233,8 @@ class RateControl:
         self._pause(self._fitting(now))
         self._strikes += 1
         if self._strikes > 1:
-            pause = min(_PAUSE_CAP, _PAUSE * 2.0 ** (self._strikes - 2))
-            self._pause(now + pause + self._uniform(0.0, pause))
+            self._gate.throttled(now, None)
+            self._pause(self._gate.until)
         self._reopened = max(now, self.until)
 
     def _vouch(self) -> None:
