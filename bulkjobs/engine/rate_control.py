@@ -2,18 +2,21 @@
 
 The service publishes no limit, so the answers tell it. The limit is taken to hold over a window of one second.
 
-* **Search**, until the first throttle: the rate is twice the answers of the last second. So it grows only when
-  answers come, never further than double what was shown to work, and doubles about every 0.43 s.
+* **Search**, until the first throttle: the rate is g times the answers of the last second, g from 4 at low rates down
+  to 2.5. So it grows only when answers come, and never further than g times what was shown to work.
 * **Cut**: to ``MARGIN`` of what the service accepted in the second before the refused send, or of the present rate
   if that is less. At most once a second and a round trip. A cut takes back what was sent too much: the pause lasts
   until no second from then on holds more than the new rate, whether the service counts what it refuses or not.
-* **Belief**: the accepted rate is remembered as the *plateau*. One refusal far below it is doubted (the service may
-  have meant somebody else): half the way back after each clean second; a second one that agrees is believed.
-* **Hold** just under a plateau that two cuts confirm, for ``PRICE`` answers for each refusal that finding it again
-  cost, so that probing stays below 1 % of the requests; then creep up. A plateau that is passed is forgotten.
+* **Undo**: if half of what was in flight when the search was cut, and no fewer than four sends, pass after all, the
+  refusal was a stray and the search goes on.
+* **Belief**: the accepted rate is remembered as the *plateau*; a second cut near it confirms it. Refusals under a
+  confirmed plateau are doubted while they are fewer than one in ``PRICE`` answers, and two more: the rate is cut and
+  returns within seconds; beyond that the plateau falls.
+* **Hold** just under a confirmed plateau until each refusal is paid for with ``PRICE`` answers, so that probing costs
+  about 1 % of the requests; then creep up, slowly at first, faster the longer nothing is refused.
 * **Latency**: while it is above twice its base (and 50 ms), nothing grows, and the rate is trimmed to what is answered.
-* A throttle with no success since the last pause doubles the pause, from half a second up to a minute (a dead
-  service costs no traffic). ``Retry-After`` is a lower bound of any pause.
+* A throttle with no success since the last pause pauses longer and longer (``gate``). ``Retry-After`` is a lower
+  bound of any pause.
 """
 
 from __future__ import annotations
@@ -26,17 +29,12 @@ from dataclasses import dataclass
 
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.gate import Gate
-
-START = 4.0
-"""Sends a second with which ``auto`` begins when nothing was learned."""
-
-FLOOR = 0.05
-"""The rate never falls below one send in 20 s: less would not find out that the service is back."""
+from bulkjobs.engine.latency import Latency
+from bulkjobs.engine.learned import FLOOR, START
 
 WINDOW = 1.0
 MARGIN = 0.97
 PRICE = 100
-AGE_MS = 24 * 3_600_000
 _SEARCH_GAIN = 2.5
 _REFINE = 0.25  # growth a second, as an exponent, towards and past a plateau that is not confirmed
 _CREEP = 0.03  # the same past a confirmed one
@@ -47,25 +45,8 @@ _GRACE = 5.0  # seconds of debt that finding the limit leaves, at most
 _VOUCHERS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """What a run found out: ``rate`` sends a second, at ``at_ms`` milliseconds since the epoch."""
-
-    rate: float
-    at_ms: int
-
-    def start(self, now_ms: int) -> float:
-        """The rate to start with: START·(rate/START)^w, where w halves with each day of age.
-
-        Fresh, it is the rate itself; after a day the geometric mean of it and START; after a week nearly START.
-        An age below zero (a clock was set) counts like the same age above.
-        """
-        weight = 0.5 ** (abs(now_ms - self.at_ms) / AGE_MS)
-        return START * (max(self.rate, FLOOR) / START) ** weight
-
-
 class RateControl:
-    """``ceiling``: never more than this (``--rate N``; the start, too). ``start``: where ``auto`` begins.
+    """``ceiling``: never more than this (``--rate N``; the start, too). ``learned``: where ``auto`` begins.
 
     All times are monotonic seconds. A send is told by ``sent`` and its end by ``accepted`` (any answer that is no
     throttle) or ``throttled``; a send that got no answer is told no further.
@@ -101,8 +82,7 @@ class RateControl:
         self._surprise = 0.0
         self._anchor = 0.0
         self._strikes = 0
-        self._base = math.inf
-        self._smooth = 0.0
+        self._latency = Latency()
         self._ordered = False
         self.until = 0.0
         self.throttles = 0
@@ -114,7 +94,7 @@ class RateControl:
 
     def sent(self, now: float) -> None:
         self._sends.append(now)
-        keep = now - 2 * WINDOW - 2 * self._smooth
+        keep = now - 2 * WINDOW - 2 * self._latency.smooth
         while self._sends[0] < keep:
             self._sends.popleft()
 
@@ -127,7 +107,7 @@ class RateControl:
 
     def accepted(self, sent_at: float, now: float) -> None:
         """An answer came that is no throttle."""
-        self._measure(now - sent_at, now)
+        self._latency.measured(now - sent_at, now)
         self._answers.append(now)
         if self._undo is not None and self._undo.sent_at < sent_at <= self._cut_at:
             self._vouch()
@@ -152,7 +132,7 @@ class RateControl:
         if self._confirmed and self._plateau is not None and self._rate <= self._plateau:
             self._surprise += 1.0
         self._debt = min(self._debt + 1.0, max(1.5, self._rate * _HOLD_MAX / PRICE))
-        if sent_at >= self._reopened and now >= self._cut_at + max(WINDOW, self._smooth):
+        if sent_at >= self._reopened and now >= self._cut_at + max(WINDOW, self._latency.smooth):
             self._cut(sent_at, now)
         if retry_after is not None:
             self._ordered = True
@@ -171,18 +151,18 @@ class RateControl:
         answers = self._answers
         while answers and answers[0] <= now - WINDOW:
             answers.popleft()
-        while self._refused and self._refused[0] < now - 2 * WINDOW - 2 * self._smooth:
+        while self._refused and self._refused[0] < now - 2 * WINDOW - 2 * self._latency.smooth:
             self._refused.popleft()
         step = min(now - self._ticked, 0.1) if self._ticked is not None else 0.0
         self._ticked = now
         seen = float(len(answers))
         self._best = max(self._best, seen)
-        if self._is_strained:
+        if self._latency.is_strained:
             if seen >= 4 and self._rate > 1.1 * seen and self._in_use(now):
                 self._rate = 1.1 * seen
             return
         calm = now - max(self._reopened, self._refused_at)
-        if calm < WINDOW + self._smooth:
+        if calm < WINDOW + self._latency.smooth:
             return
         self._grow(now, step, seen, calm)
         self._rate = min(self._rate, self._ceiling)
@@ -222,7 +202,7 @@ class RateControl:
             flying = len(self._sends) - bisect_right(self._sends, sent_at)
             self._undo = _Undo(sent_at, self._rate, max(_VOUCHERS, flying // 2))
         if self._surprise > 2.0:
-            accepted = min(accepted, self._rate * max(0.7, 1 - len(self._refused) / len(self._sends)))
+            accepted = min(accepted, self._rate * max(0.9, 1 - len(self._refused) / len(self._sends)))
         self._before = self._rate
         self._is_first_cut = self._plateau is None and self._ceiling < math.inf
         self._believe(accepted, is_heavy)
@@ -310,19 +290,6 @@ class RateControl:
     def _pause(self, until: float) -> None:
         self.until = max(self.until, until)
         self._reopened = max(self._reopened, self.until)
-
-    # Latency
-
-    def _measure(self, latency: float, now: float) -> None:
-        since = now - self._ticked if self._ticked is not None else 0.0
-        self._base = min(self._base * (1 + 0.01 * min(since, 1.0)), latency)
-        if not self._smooth:
-            self._smooth = latency
-        self._smooth += 0.1 * (latency - self._smooth)
-
-    @property
-    def _is_strained(self) -> bool:
-        return self._smooth > 2 * self._base + 0.05
 
 
 @dataclass(slots=True)

@@ -15,9 +15,9 @@ from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.journal.lock import Lock
 from bulkjobs.engine.journal.schema import PROVED, connect, damaged, make_ready, prepare
 from bulkjobs.engine.journal.writer import Kind, Writer
+from bulkjobs.engine.learned import Learned
 from bulkjobs.engine.planning import Known
 from bulkjobs.engine.protocol import Relation
-from bulkjobs.engine.rate_control import Learned
 from bulkjobs.engine.records import InventoryRecord
 from bulkjobs.errors import StateError
 
