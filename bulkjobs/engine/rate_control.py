@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.latency import Latency
-from bulkjobs.engine.learned import FLOOR, START
+from bulkjobs.engine.learned import FLOOR, START, Learned
 
 WINDOW = 1.0
 MARGIN = 0.97
@@ -85,7 +85,6 @@ class RateControl:
         self._latency = Latency()
         self._ordered = False
         self.until = 0.0
-        self.throttles = 0
 
     @property
     def rate(self) -> float:
@@ -124,7 +123,6 @@ class RateControl:
 
     def throttled(self, sent_at: float, now: float, retry_after: float | None = None) -> None:
         """A send was refused for its rate. ``retry_after``: seconds the service asked for."""
-        self.throttles += 1
         self._refused.append(sent_at)
         self._refused_at = now
         self._lone = sent_at >= self._reopened
