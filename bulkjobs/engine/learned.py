@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 START = 4.0
@@ -26,5 +27,5 @@ class Learned:
         Fresh, it is the rate itself; after a day the geometric mean of it and START; after a week nearly START.
         An age below zero (a clock was set) counts like the same age above.
         """
-        weight: float = 0.5 ** (abs(now_ms - self.at_ms) / AGE_MS)
-        return START * (max(self.rate, FLOOR) / START) ** weight
+        weight = math.pow(0.5, abs(now_ms - self.at_ms) / AGE_MS)
+        return START * math.pow(max(self.rate, FLOOR) / START, weight)
