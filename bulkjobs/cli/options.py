@@ -13,18 +13,18 @@ import click
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT
 from bulkjobs.errors import UsageError
 from bulkjobs.inventory.limits import Limits
-from bulkjobs.settings import ACCOUNT, AUTO_RATE, REPORT_DIR, STATE, Settings
+from bulkjobs.settings import ACCOUNT, REPORT_DIR, STATE, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
 
 
-class _Rate(click.ParamType[float]):
+class _Rate(click.ParamType[float | None]):
     name = "N|auto"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
         if value == "auto":
-            return AUTO_RATE
+            return None
         try:
             rate = float(value)
         except (TypeError, ValueError):
@@ -154,7 +154,13 @@ inventory = _together(
 )
 
 _rate = _together(
-    option("--rate", type=_Rate(), default="auto", show_default=True, help="Sends per second, never more."),
+    option(
+        "--rate",
+        type=_Rate(),
+        default="auto",
+        show_default=True,
+        help="Sends per second, never more; auto finds the limit out.",
+    ),
     option("--concurrency", type=click.IntRange(1, 10_000), default=_settings.concurrency, show_default=True),
     option(
         "--timeout", type=click.FloatRange(0.1, 3600), default=_settings.timeout, show_default=True, help="Seconds."

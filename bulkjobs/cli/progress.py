@@ -65,6 +65,7 @@ async def _lines(tally: Tally, log: Log) -> None:
             done=tally.done,
             rows=tally.rows,
             sends=tally.sends,
+            rate=round(tally.rate, 1),
             retries=tally.retries,
             failed=_failed(tally),
             settling=tally.settling,
@@ -117,7 +118,7 @@ class _Figures(ProgressColumn):
         tally = self._tally
         self._speed.note(tally)
         sends, rows = self._speed.rates()
-        parts = [f"{sends:,.1f}/s"]
+        parts = [f"{sends:,.1f}/s of {tally.rate:,.1f}"]
         if tally.retries:
             parts.append(f"{tally.retries:,} retries")
         if tally.throttles:

@@ -1,4 +1,4 @@
-"""The pause that follows a throttle, for creates and reads alike. Pure: time and chance come in."""
+"""The pause when a throttle follows a throttle with no success between. Pure: time and chance come in."""
 
 from __future__ import annotations
 

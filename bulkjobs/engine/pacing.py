@@ -1,12 +1,13 @@
 """Pacing: at most N sends in any window of T seconds, and nearly all of them used (``performance.md``).
 
 ``Limiter`` is the port; ``window_limiter`` makes the real one on aiolimiter. Its waiters are not first in,
-first out, so exactly one task, the dispatcher, may wait on it.
+first out, so exactly one task, the dispatcher, may wait on it. ``AdaptiveLimiter`` follows a rate that changes.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 from aiolimiter import AsyncLimiter
@@ -23,10 +24,12 @@ JITTER = 0.0065
 
 
 class Limiter(Protocol):
-    """What the dispatcher needs of pacing."""
+    """A bucket of sends, empty when it is made. ``max_rate`` is its size, aiolimiter's word for it."""
 
-    async def acquire(self) -> None:
-        """Return when the next send may start."""
+    max_rate: float
+
+    async def acquire(self, amount: float = 1) -> None:
+        """Return when the next ``amount`` of sends may start; at once while the bucket is empty."""
 
 
 def bucket(rate: float, lateness: float = LATENESS, jitter: float = JITTER) -> tuple[float, float]:
@@ -54,3 +57,31 @@ def window_limiter(rate: float) -> Limiter:
         raise ValueError("a rate is more than 0 per second")
     size, leak = bucket(rate)
     return AsyncLimiter(size, size / leak)
+
+
+_SAME = 0.005
+"""A rate that grew by less than this part is not worth another limiter."""
+
+
+class AdaptiveLimiter:
+    """Paces by ``permitted()``, sends a second, asked after every send. ``make`` makes a limiter for a rate.
+
+    A limiter's rate is fixed, so another rate is another limiter. The new one starts *full* at the moment of a send:
+    the next leaves a whole 1/leak later and nothing that the old one saved up goes over. So across any number of
+    seams a window W holds at most B + r·W of the highest rate in it, as without seams: size and leak of ``bucket``
+    both grow with the rate, a full bucket has no room, and from then on it gains at most r for each second.
+    """
+
+    def __init__(self, permitted: Callable[[], float], make: Callable[[float], Limiter] = window_limiter) -> None:
+        self._permitted = permitted
+        self._make = make
+        self._rate = permitted()
+        self._limiter = make(self._rate)
+
+    async def acquire(self) -> None:
+        """Return when the next send may start. For one waiter at a time."""
+        await self._limiter.acquire()
+        rate = self._permitted()
+        if rate < self._rate or rate > self._rate * (1 + _SAME):
+            self._rate, self._limiter = rate, self._make(rate)
+            await self._limiter.acquire(self._limiter.max_rate)  # it is empty: this does not wait

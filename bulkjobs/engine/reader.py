@@ -11,9 +11,9 @@ from bulkjobs.dataflow.listing import ListedJob, Page
 from bulkjobs.dataflow.replies import Answer, Cause, Verdict
 from bulkjobs.engine.backoff import full_jitter
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.health import Health
-from bulkjobs.engine.pacing import Limiter
+from bulkjobs.engine.pacing import AdaptiveLimiter
+from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.work import Tally
 from bulkjobs.logs import Log
 
@@ -42,8 +42,8 @@ class Reader:
     def __init__(
         self,
         client: DataFlowClient,
-        limiter: Limiter,
-        gate: Gate,
+        limiter: AdaptiveLimiter,
+        control: RateControl,
         health: Health,
         clock: Clock,
         tally: Tally,
@@ -54,7 +54,7 @@ class Reader:
         self._client = client
         self._limiter = limiter
         self._turn = asyncio.Lock()  # one waiter at a time: the limiter's waiters overtake each other
-        self._gate = gate
+        self._control = control
         self._health = health
         self._clock = clock
         self._tally = tally
@@ -98,16 +98,15 @@ class Reader:
 
     async def probe(self) -> bool:
         """One cheap read, once: does the service answer?"""
-        await self._acquire()
+        sent_at = await self._acquire()
         self._tally.reads += 1
         try:
             await self._client.list_page(0, limit=1)
         except CallFailed as error:
+            self._control.answered(error.answer, sent_at, self._clock.monotonic())
             if error.answer.cause is not None:
                 raise Fatal(error.answer.cause, error.answer) from None
-            if error.answer.slow_down:
-                self._gate.throttled(self._clock.monotonic(), error.answer.retry_after)
-                self._tally.throttles += 1
+            self._tally.throttles += error.answer.slow_down
             return error.answer.verdict in (Verdict.THROTTLED, Verdict.REJECTED)
         return True
 
@@ -115,7 +114,7 @@ class Reader:
         failures = 0
         failing_since: float | None = None
         while True:
-            await self._acquire()
+            sent_at = await self._acquire()
             self._tally.reads += 1
             try:
                 result = await call()
@@ -123,9 +122,10 @@ class Reader:
                 answer = error.answer
             else:
                 self._reached = True
-                self._gate.succeeded()
+                self._control.accepted(sent_at, self._clock.monotonic())
                 return result
             now = self._clock.monotonic()
+            self._control.answered(answer, sent_at, now)
             if answer.http_status is not None:
                 self._reached = True
             if answer.cause is not None:
@@ -133,7 +133,6 @@ class Reader:
             if answer.verdict is Verdict.REJECTED:
                 raise Unreadable(answer.message)
             if answer.slow_down:
-                self._gate.throttled(now, answer.retry_after)
                 self._tally.throttles += 1
                 continue
             failures += 1
@@ -144,8 +143,18 @@ class Reader:
             self._log.warning("read.retry", call=what, error=answer.message, failures=failures, wait_s=round(delay, 1))
             await self._clock.sleep(delay)
 
-    async def _acquire(self) -> None:
+    async def _acquire(self) -> float:
         async with self._turn:
-            while (wait := self._gate.until - self._clock.monotonic()) > 0:
-                await self._clock.sleep(wait)
-            await self._limiter.acquire()
+            return await permission(self._control, self._limiter, self._clock)
+
+
+async def permission(control: RateControl, limiter: AdaptiveLimiter, clock: Clock) -> float:
+    """Wait until a send may leave; the time at which it does. The one way to a send, for creates and reads alike."""
+    while True:
+        while (wait := control.until - clock.monotonic()) > 0:
+            await clock.sleep(wait)
+        await limiter.acquire()
+        now = clock.monotonic()
+        if control.until <= now:  # a throttle that came meanwhile holds this one back, too
+            control.sent(now)
+            return now

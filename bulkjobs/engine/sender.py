@@ -16,9 +16,8 @@ from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.replies import Answer, Cause, Verdict
 from bulkjobs.engine.backoff import RetryBudget, full_jitter
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.health import Condition, Health
-from bulkjobs.engine.pacing import Limiter
+from bulkjobs.engine.pacing import AdaptiveLimiter
 from bulkjobs.engine.protocol import (
     Decision,
     Delay,
@@ -31,7 +30,8 @@ from bulkjobs.engine.protocol import (
     on_lookup,
     unresolved,
 )
-from bulkjobs.engine.reader import Fatal, Reader
+from bulkjobs.engine.rate_control import RateControl
+from bulkjobs.engine.reader import Fatal, Reader, permission
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.resolver import Resolver
@@ -51,10 +51,10 @@ class Sender:
     def __init__(
         self,
         client: DataFlowClient,
-        limiter: Limiter,
+        limiter: AdaptiveLimiter,
         reader: Reader,
         recorder: Recorder,
-        gate: Gate,
+        control: RateControl,
         health: Health,
         clock: Clock,
         tally: Tally,
@@ -70,7 +70,7 @@ class Sender:
         self._limiter = limiter
         self._reader = reader
         self._recorder = recorder
-        self._gate = gate
+        self._control = control
         self._health = health
         self._clock = clock
         self._tally = tally
@@ -220,15 +220,14 @@ class Sender:
         while (ready := await self._ready.get()) is not None:
             work, intent = ready
             await intent
-            while (wait := self._gate.until - self._clock.monotonic()) > 0:
-                await self._clock.sleep(wait)
-            await self._limiter.acquire()
+            sent_at = await permission(self._control, self._limiter, self._clock)
+            self._tally.rate = self._control.rate
             self._admitted.discard(work)
-            task = asyncio.create_task(self._send(work))
+            task = asyncio.create_task(self._send(work, sent_at))
             self._sending.add(task)
             task.add_done_callback(self._sent)
 
-    async def _send(self, work: Work) -> None:
+    async def _send(self, work: Work, sent_at: float) -> None:
         spec = work.spec
         assert spec is not None
         if work.started is None:
@@ -241,7 +240,7 @@ class Sender:
         finally:
             self._tally.in_flight -= 1
             self._busy -= 1
-        self._answered(work, answer)
+        self._answered(work, answer, sent_at)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
@@ -250,11 +249,10 @@ class Sender:
             self.defect = error
             self.stop(Stop("failed", f"a defect in bulkjobs: {type(error).__name__}"))
 
-    def _answered(self, work: Work, answer: Answer) -> None:
+    def _answered(self, work: Work, answer: Answer, sent_at: float) -> None:
         now = self._clock.monotonic()
-        if answer.slow_down:
-            self._gate.throttled(now, answer.retry_after)
-            self._tally.throttles += 1
+        self._control.answered(answer, sent_at, now)
+        self._tally.throttles += answer.slow_down
         if answer.verdict is Verdict.NOT_SENT or (
             answer.verdict is Verdict.UNKNOWN and (answer.http_status is None or answer.http_status >= 500)
         ):
@@ -263,7 +261,6 @@ class Sender:
             self._health.answered()
         work.row, decision = on_answer(work.row, answer)
         if answer.verdict is Verdict.CREATED:
-            self._gate.succeeded()
             self._budget.succeeded()
             self.resolver.created.append((work.name, now))
         else:

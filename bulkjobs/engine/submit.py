@@ -15,13 +15,13 @@ from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.replies import Cause
 from bulkjobs.engine.backoff import RetryBudget
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.health import Health
 from bulkjobs.engine.journal.journal import Journal, PlannedRow
 from bulkjobs.engine.journal.writer import Kind
-from bulkjobs.engine.pacing import Limiter, window_limiter, window_of
+from bulkjobs.engine.pacing import AdaptiveLimiter, Limiter, window_limiter, window_of
 from bulkjobs.engine.planning import Action, Moment, Step, plan_row
 from bulkjobs.engine.protocol import RowState
+from bulkjobs.engine.rate_control import WINDOW, RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import InventoryRecord, Outcome
@@ -37,6 +37,7 @@ from bulkjobs.logs import Log
 from bulkjobs.settings import Settings
 
 _CHUNK = 2_000
+_AUTO_AHEAD = 500.0  # sends a second for which intents are written ahead while the rate is not known
 T = TypeVar("T")
 
 
@@ -78,11 +79,18 @@ class Submit:
         self.tally = tally
         self._begun = clock.monotonic()
         self._recorder = Recorder(journal, tally, clock, log)
-        gate, health = Gate(clock.uniform), Health(settings.patience)
+        health = Health(settings.patience)
+        learned = journal.learned()
+        self._control = control = RateControl(
+            clock.uniform,
+            ceiling=settings.rate,
+            learned=learned.start(clock.wall_ms()) if learned is not None else None,
+        )
+        tally.rate = control.rate
         self._reader = Reader(
             client,
-            limiter(settings.rate),
-            gate,
+            AdaptiveLimiter(lambda: control.rate, limiter),
+            control,
             health,
             clock,
             tally,
@@ -92,17 +100,17 @@ class Submit:
         )
         self._sender = Sender(
             client,
-            limiter(settings.rate),
+            AdaptiveLimiter(lambda: control.rate, limiter),
             self._reader,
             self._recorder,
-            gate,
+            control,
             health,
             clock,
             tally,
             log,
-            RetryBudget.for_rate(settings.rate),
+            RetryBudget.for_rate(control.rate),
             concurrency=settings.concurrency,
-            ahead=1 + int(min(settings.concurrency, settings.rate * 0.02)),
+            ahead=1 + int(min(settings.concurrency, (settings.rate or _AUTO_AHEAD) * 0.02)),
             settle_s=settings.settle,
             max_attempts=settings.max_attempts,
         )
@@ -211,7 +219,7 @@ class Submit:
 
     async def _wait_a_window(self) -> None:
         """A restart forgets what the last process sent: let its window pass."""
-        window = window_of(self._settings.rate)
+        window = window_of(self._settings.rate) if self._settings.rate is not None else WINDOW
         last = self._journal.last_run_ended()
         if last is None or abs(self._clock.wall_ms() - last) < window * 1000:
             await self._clock.sleep(max(0.0, self._begun + window - self._clock.monotonic()))
@@ -335,10 +343,14 @@ class Submit:
             "reads": self.tally.reads,
             "listed": self.tally.listed,
             "list_lag_s": round(self.tally.list_lag, 3),
-            "rate_permitted": self._settings.rate,
+            "rate_permitted": self._settings.rate if self._settings.rate is not None else round(self._control.rate, 3),
+            "rate_at_end": round(self._control.rate, 3),
             "settle_s": self._settings.settle,
         }
         reason = stop.reason if stop is not None else None
+        learned = self._control.learned(self._clock.wall_ms())
+        if learned is not None:
+            self._journal.learn(learned)
         self._journal.end_run(state, reason, exit_code, facts, self._clock.wall_ms())
         return Result(exit_code, stop, (), 0)
 

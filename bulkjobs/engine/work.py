@@ -53,6 +53,7 @@ class Tally:
     reads: int = 0
     list_lag: float = 0.0
     service_down: bool = False
+    rate: float = 0.0  # sends a second, permitted now
     outcomes: Counter[Outcome] = field(default_factory=Counter)
 
     @property

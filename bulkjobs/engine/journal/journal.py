@@ -15,6 +15,7 @@ from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.journal.lock import Lock
 from bulkjobs.engine.journal.schema import PROVED, connect, damaged, make_ready, prepare
 from bulkjobs.engine.journal.writer import Kind, Writer
+from bulkjobs.engine.learned import Learned
 from bulkjobs.engine.planning import Known
 from bulkjobs.engine.protocol import Relation
 from bulkjobs.engine.records import InventoryRecord
@@ -122,6 +123,16 @@ class Journal:
                 "INSERT INTO files (run, file, path, sha256, rows, location) VALUES (?, ?, ?, ?, ?, ?)",
                 [(self.run, index, f.path, f.sha256, f.rows, f.location) for index, f in enumerate(files)],
             )
+
+    def learned(self) -> Learned | None:
+        """The rate that the last run of this scope found, if one did."""
+        rows = self._all("SELECT rate, at FROM learned WHERE scope = ?", self.scope)
+        return Learned(*rows[0]) if rows else None
+
+    def learn(self, learned: Learned) -> None:
+        """Keep this rate for the next run of this scope."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO learned VALUES (?, ?, ?)", (self.scope, learned.rate, learned.at_ms))
 
     def end_run(self, state: str, reason: str | None, exit_code: int, facts: Mapping[str, object], now: int) -> None:
         """Close the current run: rows without an outcome get the one that the attempts prove."""

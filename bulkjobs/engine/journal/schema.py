@@ -16,7 +16,7 @@ from pathlib import Path
 from bulkjobs.errors import StateError
 
 APPLICATION_ID = 0x626A6F62  # "bjob"
-VERSION = 1
+VERSION = 2
 _SMALLEST_PAGE = 512  # bytes, of any SQLite database
 
 _ELSEWHERE = "choose another file with --state FILE"
@@ -52,6 +52,7 @@ CREATE TABLE attempts (
 );
 CREATE UNIQUE INDEX one_open_attempt ON attempts (scope, name) WHERE closed = 0;
 CREATE INDEX attempts_of_run ON attempts (run, seq);
+CREATE TABLE learned (scope INTEGER PRIMARY KEY, rate REAL NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE orphans (
     run INTEGER NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL, job_id TEXT, detail TEXT,
     PRIMARY KEY (run, name)

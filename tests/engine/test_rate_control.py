@@ -1,0 +1,195 @@
+"""The adaptive rate against services whose limit it does not know (issue 5), in virtual time."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise, product
+
+import pytest
+
+from bulkjobs.engine.learned import AGE_MS, START, Learned
+from bulkjobs.engine.rate_control import RateControl
+from engine.rate_model import FixedWindow, Outcome, Service, SlidingWindow, TokenBucket, World, simulate
+
+LIMITS = (2, 15, 40, 200)
+KINDS = ("sliding", "sliding, refusals count", "fixed", "token bucket")
+WORLDS = {
+    "near": World(latency=0.02, jitter=0.005),
+    "jitter": World(latency=0.1, jitter=0.04),
+    "far": World(latency=0.3, jitter=0.03),
+}
+STRAY = World(latency=0.1, jitter=0.03, stray=1 / 500)
+BURSTS = World(latency=0.1, jitter=0.03, burst_every=20.0)
+SEEDS = (1, 2)
+WARM_UP = 10.0
+
+
+def service_of(kind: str, limit: float) -> Service:
+    match kind:
+        case "sliding":
+            return SlidingWindow(limit)
+        case "sliding, refusals count":
+            return SlidingWindow(limit, counts_refused=True)
+        case "fixed":
+            return FixedWindow(limit)
+        case _:
+            return TokenBucket(limit)
+
+
+def run(kind: str, limit: float, world: World, seed: int, **options: float) -> Outcome:
+    ceiling, learned = options.pop("ceiling", None), options.pop("learned", None)
+    rng = random.Random(seed)
+    control = RateControl(rng.uniform, ceiling=ceiling, learned=learned)
+    return simulate(control, service_of(kind, limit), world, rng, **options)  # type: ignore[arg-type]  # two of them
+
+
+def within_reach(limit: float, world: World) -> float:
+    """What the slots allow at this latency."""
+    return min(limit, world.concurrency / (world.latency + world.jitter / 2))
+
+
+def steady(outcome: Outcome, since: float = WARM_UP) -> tuple[float, float]:
+    """Accepted a second, and the part that was refused, from ``since`` on."""
+    until = outcome.end - 1.0
+    accepted = outcome.between(outcome.accepted, since, until)
+    refused = outcome.between(outcome.refused, since, until)
+    return accepted / (until - since), refused / (accepted + refused)
+
+
+class TestHiddenLimits:
+    @pytest.mark.parametrize(("kind", "limit", "world"), list(product(KINDS, LIMITS, WORLDS)))
+    def test_nine_tenths_of_the_limit_are_used_and_two_percent_refused_at_most(
+        self, kind: str, limit: int, world: str
+    ) -> None:
+        for seed in SEEDS:
+            rate, refused = steady(run(kind, limit, WORLDS[world], seed, seconds=60 if limit < 200 else 40))
+            assert rate >= 0.9 * within_reach(limit, WORLDS[world])
+            assert refused <= 0.02
+
+    @pytest.mark.parametrize(("kind", "limit", "world"), list(product(KINDS, LIMITS, WORLDS)))
+    def test_a_whole_run_of_twenty_seconds_work_uses_85_percent(self, kind: str, limit: int, world: str) -> None:
+        for seed in SEEDS:
+            reach = within_reach(limit, WORLDS[world])
+            assert run(kind, limit, WORLDS[world], seed, work=int(20 * reach)).end <= 20 / 0.85
+
+    @pytest.mark.parametrize(("kind", "limit"), list(product(KINDS, (15, 40))))
+    def test_a_limit_that_drops_in_mid_run_is_found_again(self, kind: str, limit: int) -> None:
+        lower = round(0.4 * limit)
+        world = World(latency=0.1, jitter=0.03, changes=((20.0, lower),))
+        rate, refused = steady(run(kind, limit, world, 1, seconds=70), since=40.0)
+        assert rate >= 0.9 * lower
+        assert refused <= 0.02
+
+    @pytest.mark.parametrize("kind", ["sliding", "sliding, refusals count"])
+    def test_a_limit_that_rises_in_mid_run_is_found(self, kind: str) -> None:
+        world = World(latency=0.1, jitter=0.03, changes=((20.0, 40.0),))
+        rate, refused = steady(run(kind, 15, world, 1, seconds=80), since=50.0)
+        assert rate >= 0.9 * 40
+        assert refused <= 0.02
+
+
+class TestStrays:
+    @pytest.mark.parametrize(("kind", "limit"), list(product(KINDS, (2, 15, 40))))
+    def test_one_stray_refusal_in_five_hundred_does_not_starve_a_run(self, kind: str, limit: int) -> None:
+        rate, _ = steady(run(kind, limit, STRAY, 3, seconds=60))
+        assert rate >= 0.9 * limit
+
+    @pytest.mark.parametrize(("kind", "limit"), list(product(KINDS, (15, 40, 200))))
+    def test_a_refusal_of_everything_in_flight_does_not_starve_a_run(self, kind: str, limit: int) -> None:
+        rate, _ = steady(run(kind, limit, BURSTS, 3, seconds=50))
+        assert rate >= 0.9 * limit
+
+    def test_cuts_are_a_second_apart(self) -> None:
+        rng = random.Random(0)
+        control = RateControl(rng.uniform, ceiling=100.0)
+        rates = []
+        for step in range(300):
+            now = step / 100
+            control.sent(now)
+            control.throttled(now, now + 0.05)
+            rates.append(control.rate)
+        cuts = [step for step in range(1, 300) if rates[step] < rates[step - 1]]
+        assert all(later - earlier >= 100 for earlier, later in pairwise(cuts))
+
+
+class TestCeiling:
+    @pytest.mark.parametrize(("kind", "ceiling"), list(product(KINDS, (10.0, 60.0, 1000.0))))
+    def test_a_rate_given_is_the_start_and_is_never_passed(self, kind: str, ceiling: float) -> None:
+        outcome = run(kind, 15, WORLDS["jitter"], 1, ceiling=ceiling, seconds=30)
+        assert outcome.rates[0][1] == ceiling
+        assert max(rate for _, rate in outcome.rates) <= ceiling
+        rate, refused = steady(outcome)
+        assert rate >= 0.9 * min(15, ceiling)
+        assert refused <= 0.02
+
+    def test_the_first_throttle_resets_it_to_what_was_accepted(self) -> None:
+        control = RateControl(lambda low, _: low, ceiling=100.0)
+        for step in range(100):
+            control.sent(step / 100)
+        for step in range(60):
+            control.accepted(step / 100, step / 100 + 0.5)
+        control.throttled(0.60, 1.1)
+        assert 0.9 * 60 <= control.rate <= 60
+
+
+class TestPauses:
+    def test_retry_after_is_obeyed(self) -> None:
+        control = RateControl(lambda low, _: low)
+        control.sent(0.0)
+        control.throttled(0.0, 0.1, retry_after=7.0)
+        assert control.until == pytest.approx(7.1)
+
+    def test_a_service_that_only_refuses_is_left_alone_for_ever_longer(self) -> None:
+        control, now, pauses = RateControl(lambda low, _: low), 0.0, []
+        for _ in range(9):
+            control.sent(now)
+            control.throttled(now, now + 0.1)
+            pauses.append(control.until - now - 0.1)
+            now = max(control.until, now + 1.2)
+        assert pauses[-1] == pytest.approx(60)
+        assert all(later >= earlier - 1e-6 for earlier, later in pairwise(pauses))
+
+    def test_after_a_cut_no_second_holds_more_than_the_new_rate(self) -> None:
+        outcome = run("sliding, refusals count", 40, WORLDS["jitter"], 1, seconds=8)
+        first = next(
+            at for (at, rate), (_, before) in zip(outcome.rates[1:], outcome.rates, strict=False) if rate < before
+        )
+        later = [at for at in outcome.sent if at >= first]
+        for at in later:
+            assert sum(at <= other < at + 1 for other in later) <= 48  # 40, and what the regained growth may add
+
+
+class TestLatency:
+    def test_a_queue_at_the_service_stops_the_growth_before_any_refusal(self) -> None:
+        rng = random.Random(2)
+        control = RateControl(rng.uniform)
+        world = World(latency=0.02, jitter=0.005, concurrency=1000)
+        outcome = simulate(control, SlidingWindow(10**6), world, rng, seconds=30, capacity=lambda _: 50.0)
+        assert not outcome.refused
+        assert steady(outcome)[0] >= 45
+        assert control.rate < 100
+
+
+class TestLearned:
+    def test_what_was_learned_counts_fully_when_fresh_and_half_as_much_each_day(self) -> None:
+        learned = Learned(400.0, 0)
+        assert learned.start(0) == pytest.approx(400)
+        assert learned.start(AGE_MS) == pytest.approx((400 * START) ** 0.5)
+        assert learned.start(30 * AGE_MS) == pytest.approx(START, rel=0.01)
+        assert learned.start(-AGE_MS) == learned.start(AGE_MS)
+
+    @pytest.mark.parametrize(("kind", "limit"), list(product(KINDS, LIMITS)))
+    def test_the_next_run_starts_where_the_last_one_ended(self, kind: str, limit: int) -> None:
+        rng = random.Random(1)
+        control = RateControl(rng.uniform)
+        simulate(control, service_of(kind, limit), WORLDS["near"], rng, seconds=20)
+        learned = control.learned(0)
+        assert learned is not None
+        assert (
+            0.85 * limit <= learned.rate <= 1.2 * limit
+        )  # a bucket that is full gives more than its limit for a while
+        second = run(kind, limit, WORLDS["near"], 2, learned=learned.start(0), work=20 * limit)
+        assert second.end <= 20 / 0.9
+
+    def test_a_run_that_saw_nothing_teaches_nothing(self) -> None:
+        assert RateControl(lambda low, _: low).learned(0) is None
