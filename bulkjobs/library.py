@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from bulkjobs.dataflow.client import DataFlowClient
@@ -21,20 +22,33 @@ from bulkjobs.dataflow.signature import Credentials
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.history import History
-from bulkjobs.engine.pacing import window_limiter
 from bulkjobs.engine.submit import Result, Submit
 from bulkjobs.engine.verify import Verified, verify_rows
 from bulkjobs.engine.work import Tally
 from bulkjobs.errors import BulkJobsError, UsageError
 from bulkjobs.graph.expand import Expander
-from bulkjobs.graph.sample import Sample, SampledRow
+from bulkjobs.graph.sample import SampledRow
 from bulkjobs.graph.survey import Survey
+from bulkjobs.graph.validation import sendable_rows, validate
 from bulkjobs.inventory.limits import Limits
 from bulkjobs.inventory.problems import Problem
 from bulkjobs.inventory.reader import InventoryFile
 from bulkjobs.logs import Log, SilentLog
 from bulkjobs.report.render import render
 from bulkjobs.settings import ACCOUNT, REPORT_DIR, STATE, Settings
+
+__all__ = [
+    "Places",
+    "Submitted",
+    "Target",
+    "checked_run_id",
+    "new_run_id",
+    "render_again",
+    "sendable_rows",
+    "submit",
+    "validate",
+    "verify",
+]
 
 _RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
@@ -142,36 +156,6 @@ async def submit(
     return Submitted(run_id, result, folder, summary, survey.problems, survey.errors, survey.warnings)
 
 
-def validate(
-    files: Sequence[InventoryFile],
-    expander: Expander | None = None,
-    *,
-    max_problems: int | None = None,
-    sample: Sample | None = None,
-) -> Survey:
-    """Check the whole inventory; nothing is sent. ``sample`` is offered every row that has a job.
-
-    Raises UsageError when a file or the layout cannot be used, InventoryChanged when a file changes meanwhile.
-    """
-    survey = Survey(files, expander or Expander(), max_problems or Settings().max_problems)
-    for surveyed in survey:
-        if sample is not None:
-            chunk = surveyed.chunk
-            for line, job in zip(chunk.lines, surveyed.expansion.jobs, strict=True):
-                if job is not None:
-                    sample.offer(SampledRow(chunk.file, line, job))
-    return survey
-
-
-def sendable_rows(files: Sequence[InventoryFile], expander: Expander) -> Iterator[SampledRow]:
-    """Every row that has a job, in order, read as it is asked for."""
-    for file in files:
-        for chunk in file.chunks():
-            for line, job in zip(chunk.lines, expander.expand(chunk).jobs, strict=True):
-                if job is not None:
-                    yield SampledRow(chunk.file, line, job)
-
-
 async def verify(
     rows: Iterator[SampledRow],
     target: Target,
@@ -187,8 +171,7 @@ async def verify(
     """
     settings, clock, verified = settings or Settings(), clock or Clock(), verified or Verified()
     async with _connected(target, "verify", settings) as (client, _):
-        limiter = window_limiter(settings.rate)
-        await verify_rows(rows, client, limiter, settings, clock, Tally(), log or SilentLog(), verified)
+        await verify_rows(rows, client, settings, clock, Tally(), log or SilentLog(), verified)
     return verified
 
 
@@ -197,7 +180,8 @@ def render_again(state: Path, run_id: str, report_dir: Path | None = None) -> tu
     with History(state) as history:
         past = history.run(run_id)
         folder = report_dir / run_id if report_dir is not None else past.folder
-        return folder, render(past.record, lambda: history.rows(past), folder)
+        attempts = partial(history.again_or_throttled, past)
+        return folder, render(past.record, lambda: history.rows(past), folder, attempts)
 
 
 def checked_run_id(run_id: str) -> str:

@@ -6,15 +6,16 @@ Asking creates nothing, so nothing is journalled, and a question may be asked ag
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.health import Health
-from bulkjobs.engine.pacing import Limiter
+from bulkjobs.engine.pacing import AdaptiveLimiter
+from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader
 from bulkjobs.engine.sender import stop_of
 from bulkjobs.engine.work import Stop, Tally
@@ -45,7 +46,6 @@ class Verified:
 async def verify_rows(
     rows: Iterator[SampledRow],
     client: DataFlowClient,
-    limiter: Limiter,
     settings: Settings,
     clock: Clock,
     tally: Tally,
@@ -57,11 +57,11 @@ async def verify_rows(
     At most ``settings.concurrency`` questions are open. The service's silence beyond ``settings.patience``, or a
     refusal of the caller himself, ends it with ``verified.stop``. Raises what ``rows`` raises.
     """
-    gate = Gate(clock.uniform)
+    control = RateControl(clock.uniform, ceiling=settings.rate)
     reader = _Verifier(
         client,
-        limiter,
-        gate,
+        AdaptiveLimiter(lambda: control.rate),
+        control,
         Health(settings.patience),
         clock,
         tally,
@@ -118,5 +118,5 @@ def _refusal(row: SampledRow, answer: Answer) -> Problem:
         "server-refused",
         "error",
         plain(f"the service refuses the job ({status}): {answer.message}", 600),
-        f"`bulkjobs expand {row.file} --row {row.job.name}` shows what it was asked",
+        f"`bulkjobs expand {shlex.quote(row.file)} --row {row.job.name}` shows what it was asked",
     )

@@ -10,6 +10,8 @@ from bulkjobs.dataflow.listing import ListedJob, Page
 from bulkjobs.dataflow.replies import Answer, Cause, Verdict
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.writer import Kind, Writer
+from bulkjobs.engine.pacing import AdaptiveLimiter
+from bulkjobs.engine.rate_control import RateControl
 
 CREATED = Answer(Verdict.CREATED, 201, job_id="new", job_status="RUNNABLE")
 THROTTLED = Answer(Verdict.THROTTLED, 429, "410", "slow down", slow_down=True)
@@ -21,16 +23,27 @@ REJECTED = Answer(Verdict.REJECTED, 400, "bad-parameter", "no such bucket")
 KEYS = Answer(Verdict.HALTED, 401, "200", "who are you", cause=Cause.CREDENTIALS)
 
 
-class SteadyLimiter:
-    """``gap`` seconds between two sends."""
+RATE = 100.0
+"""Sends a second that the tests permit."""
 
-    def __init__(self, gap: float = 0.01) -> None:
-        self._gap = gap
+
+def steady(control: RateControl) -> AdaptiveLimiter:
+    """The real limiter over steps of virtual time: aiolimiter's own clock is another."""
+    return AdaptiveLimiter(lambda: control.rate, _Steady)
+
+
+class _Steady:
+    """1/rate seconds between two sends."""
+
+    max_rate = 1.0
+
+    def __init__(self, rate: float) -> None:
+        self._gap = 1 / rate
         self._next = 0.0
 
-    async def acquire(self) -> None:
+    async def acquire(self, amount: float = 1) -> None:
         now = asyncio.get_running_loop().time()
-        self._next = max(now, self._next) + self._gap
+        self._next = max(now, self._next) + amount * self._gap
         await asyncio.sleep(max(0.0, self._next - self._gap - now))
 
 

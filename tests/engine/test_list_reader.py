@@ -10,8 +10,8 @@ from bulkjobs.dataflow.client import Job
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.dataflow.replies import Answer, Cause
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.health import Health
+from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.work import Tally
 from bulkjobs.logs import SilentLog
@@ -20,19 +20,20 @@ from .conftest import virtually
 from .scripted import (
     KEYS,
     NOT_SENT,
+    RATE,
     REJECTED,
     RETRY_AFTER,
     SILENT,
     THROTTLED,
     UNAVAILABLE,
     ScriptedClient,
-    SteadyLimiter,
+    steady,
 )
 
 
 def reader_of(client: ScriptedClient, clock: Clock, tally: Tally | None = None) -> Reader:
-    gate, health = Gate(clock.uniform), Health(900)
-    return Reader(client, SteadyLimiter(), gate, health, clock, tally or Tally(), SilentLog(), 900, 60)
+    control, health = RateControl(clock.uniform, ceiling=RATE), Health(900)
+    return Reader(client, steady(control), control, health, clock, tally or Tally(), SilentLog(), 900, 60)
 
 
 def listed(job_id: str, name: str = "n", status: str | None = "RUNNABLE") -> ListedJob:

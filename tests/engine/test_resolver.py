@@ -11,9 +11,9 @@ from bulkjobs.dataflow.client import Job
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.health import Health
 from bulkjobs.engine.protocol import Match, Relation, Seen
+from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader
 from bulkjobs.engine.resolver import Resolver, relation
 from bulkjobs.engine.work import Tally, Work
@@ -22,7 +22,7 @@ from bulkjobs.graph.spec import JobSpec, fingerprint
 from bulkjobs.logs import SilentLog
 
 from .conftest import virtually
-from .scripted import KEYS, REJECTED, ScriptedClient, SteadyLimiter
+from .scripted import KEYS, RATE, REJECTED, ScriptedClient, steady
 
 
 def nodes_of(name: str, *, prefix: str = "p", ours: bool = True) -> list[dict[str, object]]:
@@ -69,8 +69,8 @@ class Resolving:
         virtually(lambda clock: self._main(clock, works, created))
 
     async def _main(self, clock: Clock, works: Sequence[Work], created: Sequence[tuple[str, float]]) -> None:
-        gate, health = Gate(clock.uniform), Health(900)
-        reader = Reader(self.client, SteadyLimiter(), gate, health, clock, self.tally, SilentLog(), 900, 60)
+        control, health = RateControl(clock.uniform, ceiling=RATE), Health(900)
+        reader = Reader(self.client, steady(control), control, health, clock, self.tally, SilentLog(), 900, 60)
         resolver = Resolver(reader, self.tally, clock, lambda work, seen: self.seen.update({work.name: seen}))
         resolver.created.extend(created)
         await resolver.resolve(works)

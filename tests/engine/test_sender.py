@@ -12,10 +12,10 @@ from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.dataflow.replies import Answer, Cause, Verdict
 from bulkjobs.engine.backoff import RetryBudget
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.health import Health
 from bulkjobs.engine.journal.writer import Kind
 from bulkjobs.engine.protocol import RowState
+from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Reader
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.sender import Sender, stop_of
@@ -27,13 +27,14 @@ from .scripted import (
     CREATED,
     KEYS,
     NOT_SENT,
+    RATE,
     REJECTED,
     RETRY_AFTER,
     THROTTLED,
     UNAVAILABLE,
     NotedJournal,
     ScriptedClient,
-    SteadyLimiter,
+    steady,
 )
 from .test_resolver import job_of, listed, work_of
 
@@ -82,15 +83,15 @@ class Run:
         self.counts = Counter(self.outcomes.values())
 
     async def _main(self, clock: Clock) -> None:
-        gate, health, log = Gate(clock.uniform), Health(self._patience), SilentLog()
-        reader = Reader(self.client, SteadyLimiter(), gate, health, clock, self.tally, log, self._patience, 60)
+        control, health, log = RateControl(clock.uniform, ceiling=RATE), Health(self._patience), SilentLog()
+        reader = Reader(self.client, steady(control), control, health, clock, self.tally, log, self._patience, 60)
         recorder = Recorder(self.journal, self.tally, clock, log)
         self.sender = Sender(
             self.client,
-            SteadyLimiter(),
+            steady(control),
             reader,
             recorder,
-            gate,
+            control,
             health,
             clock,
             self.tally,
