@@ -95,10 +95,10 @@ def _show(console: Console, columns: Sequence[Column]) -> None:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0))
     table.add_column("column", no_wrap=True, overflow="fold")
-    table.add_column("meaning", ratio=3, overflow="fold")
-    table.add_column("default", ratio=2, overflow="fold")
-    table.add_column("accepts", ratio=4, overflow="fold")
-    table.add_column("example", ratio=3, overflow="fold")
+    table.add_column("meaning", overflow="fold")
+    table.add_column("default", overflow="fold")
+    table.add_column("accepts", overflow="fold")
+    table.add_column("example", overflow="fold")
     for column in columns:
         table.add_row(_name(column), *(Text(text) for text in _texts(column)))
     console.print(table)

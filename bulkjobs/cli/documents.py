@@ -13,16 +13,16 @@ _ACTIVE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 def inert_json(text: str) -> str:
     """The same JSON document, with every character escaped that a terminal would act on (as ``\\u202e``)."""
-    if text.isascii() and "\x7f" not in text:
-        return text  # JSON escapes the other control characters
+    if text.isprintable() or (text.isascii() and "\x7f" not in text):
+        return text  # the quick way; JSON itself escapes the control characters of ASCII but for the last
     return _SUSPECT.sub(_escape, text)
 
 
-def write_text(text: str) -> None:
-    """Write it at once. Raises BrokenPipeError when whoever read it has gone."""
-    sys.stdout.flush()
+def write_text(text: str, *, at_once: bool = True) -> None:
+    """Write it; ``at_once`` False: with what comes after it. Raises BrokenPipeError when whoever read it has gone."""
     sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
+    if at_once:
+        sys.stdout.buffer.flush()
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -73,9 +73,10 @@ def command(inventories: tuple[Path, ...], **given: Any) -> int:
         body = contract.create_body(job.name, job.nodes)
         if is_single and not given["as_json"]:
             body = msgspec.json.format(body, indent=2)
-        write_text(inert_json(body.decode()) + "\n")
+        write_text(inert_json(body.decode()) + "\n", at_once=draws)
         if draws:
             _draw(console, job)
+    write_text("")
     problems, errors, warnings = wanted.problems(survey)
     if problems:
         show_grouped(console, problems, survey.groups if wanted.row is None else {}, errors + warnings)

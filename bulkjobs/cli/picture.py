@@ -45,16 +45,20 @@ class _Drawing:
 
     def _drawn(self) -> Iterator[tuple[str, str]]:
         """Lanes and label of each line."""
+        ended: int | None = None  # the lane in which the line above ended
         for place in self._order:
             arriving = [lane for lane, to in enumerate(self._lanes) if to == place]
             if len(arriving) > 1:
                 yield self._bend(arriving[0], arriving[1:], "╯", "┴"), ""
             lane = arriving[0] if arriving else self._free(0)
+            if not arriving and lane == ended:
+                yield self._row(None), ""  # or it would seem to hang on the node above
             for other in arriving[1:]:
                 self._lanes[other] = None
             self._lanes[lane] = place
             yield self._row(lane), self._label(place)
             yield from self._part(place, lane)
+            ended = None if self._children[place] else lane
             while self._lanes and self._lanes[-1] is None:
                 self._lanes.pop()
 
@@ -76,7 +80,7 @@ class _Drawing:
         self._lanes += [None] * (max(least - len(self._lanes), 0) + 1)
         return len(self._lanes) - 1
 
-    def _row(self, at: int) -> str:
+    def _row(self, at: int | None) -> str:
         marks = ("●" if lane == at else "│" if to is not None else " " for lane, to in enumerate(self._lanes))
         return " ".join(marks)
 

@@ -30,16 +30,21 @@ class Group(Protocol):
     def count(self) -> int: ...
 
 
+def number_of(count: int, word: str) -> str:
+    """``1 row``, ``4,812 rows``."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
 def counts(errors: int, warnings: int) -> str:
     """``3 errors, 1 warning``; ``no problems``."""
-    parts = [_number(count, word) for count, word in ((errors, "error"), (warnings, "warning")) if count]
+    parts = [number_of(count, word) for count, word in ((errors, "error"), (warnings, "warning")) if count]
     return ", ".join(parts) or "no problems"
 
 
 def show_problem(console: Console, problem: Problem) -> None:
     """One problem: where, what, the cell, how to mend it."""
     column = f", {plain(problem.column, 60)}" if problem.column else ""
-    _print(console, Text(f"{plain(problem.where)}{column}: ", style="bold"), problem)
+    _print(console, f"{plain(problem.where)}{column}: ", problem)
 
 
 def show_grouped(console: Console, problems: Sequence[Problem], groups: Mapping[Cause, Group], total: int) -> None:
@@ -59,15 +64,11 @@ def show_grouped(console: Console, problems: Sequence[Problem], groups: Mapping[
             show_problem(console, members[0])
         else:
             column = f"{plain(members[0].column, 60)}: " if members[0].column else ""
-            _print(
-                console,
-                Text(f"{_number(count, 'file' if members[0].line is None else 'row')}: {column}", style="bold"),
-                members[0],
-                _places(members, count),
-            )
+            kind = "file" if members[0].line is None else "row"
+            _print(console, f"{number_of(count, kind)}: {column}", members[0], _places(members, count))
     if said < total:
         left = total - said
-        console.print(Text(f"… and {_number(left, 'problem')} of other kinds: --max-problems lists more"))
+        console.print(Text(f"… and {number_of(left, 'problem')} of other kinds: --max-problems lists more"))
 
 
 def document(rows: int, errors: int, warnings: int, problems: Sequence[Problem]) -> dict[str, object]:
@@ -102,8 +103,9 @@ def show_error(console: Console, error: BulkJobsError) -> None:
         console.print(Text(f"  {plain(error.hint, 2000)}"), soft_wrap=True)
 
 
-def _print(console: Console, line: Text, problem: Problem, places: str | None = None) -> None:
+def _print(console: Console, head: str, problem: Problem, places: str | None = None) -> None:
     is_error = problem.severity == "error"
+    line = Text().append(head, style="bold")
     line.append(plain(("" if is_error else "warning: ") + problem.message), style="red" if is_error else "yellow")
     console.print(line, soft_wrap=True)  # wrapped lines could not be clicked, searched or cut
     if places:
@@ -126,10 +128,6 @@ def _places(members: Sequence[Problem], count: int) -> str:
 
 def _quoted(cell: str) -> str:
     return f"'{plain(cell, 120)}'"
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def _escaped(text: str) -> str:

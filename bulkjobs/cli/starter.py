@@ -16,7 +16,7 @@ orders_kr,shop-raw,orders/2026,"id:bigint, country:string, amount:double","count
 shop-clean,orders/kr,OVERWRITE,sales
 orders_all,shop-raw,orders/2026,"id:bigint, country:string, amount:double",,CSV,\
 shop-clean,orders/all,APPEND,sales
-,shop-raw,events/2026/11,"at:timestamp, user:string, kind:string","kind != ""bot""",JSON,\
+,shop-raw,events/2026/11,"at:timestamp, user:string, kind:string",kind != bot,JSON,\
 shop-clean,events/2026/11,,web
 """
 
@@ -73,7 +73,7 @@ _COMMENTS = {
     "[defaults]": "# What stands in for an empty cell, or for a column that the inventory does not have.\n"
     "# A column that is not listed here must be filled in, unless a `when` asks for it.\n",
     "[columns.bucket]": "# What `bulkjobs columns` says of each column. It changes nothing else.\n",
-    "[nodes.source]": "# The nodes. What stands after `nodes.` is the node's key, by which others name it as a parent.\n"
+    "[nodes.source]": "# The nodes. What stands after `nodes.` is the node's key: others name it as their parent.\n"
     "# Every node type of Data Flow can be used; the keys are those of its API.\n",
     "[nodes.filter]": "# `when`: a row whose cell is empty has no such node, and its children move up to its parents.\n"
     "# Several filters in a row: one node for each, every one the parent of the next.\n",

@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,9 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
         max_problems=given["max_problems"],
     )
     clock_now = _now_ms()
-    run_id = checked_run_id(given["run_id"]) if given["run_id"] else new_run_id(clock_now, given["report_dir"])
-    places = Places(given["state"], given["report_dir"], run_id)
+    places = Places(given["state"], given["report_dir"])
+    run_id = checked_run_id(given["run_id"]) if given["run_id"] else new_run_id(clock_now, places)
+    places = replace(places, run_id=run_id)
     console = Console(stderr=True)
     has_bar = console.is_terminal and not (given["quiet"] or given["as_json"])
     level = given["log_level"] or ("error" if given["quiet"] else "warning" if has_bar else "info")

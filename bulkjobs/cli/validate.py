@@ -16,7 +16,16 @@ from bulkjobs.cli import options
 from bulkjobs.cli.documents import write_text
 from bulkjobs.cli.given import Given, expander_of, limits_of, target_of
 from bulkjobs.cli.log_setup import open_log
-from bulkjobs.cli.problems import Cause, Group, counts, document, github_annotations, show_error, show_grouped
+from bulkjobs.cli.problems import (
+    Cause,
+    Group,
+    counts,
+    document,
+    github_annotations,
+    number_of,
+    show_error,
+    show_grouped,
+)
 from bulkjobs.cli.summary import write_json
 from bulkjobs.errors import AccessError, BulkJobsError, ExitCode, NotFinished, UsageError, worst
 from bulkjobs.inventory.problems import Problem
@@ -141,7 +150,7 @@ def _check(files: list[InventoryFile], expander: Expander, given: Given, console
 def _survey(
     files: list[InventoryFile], expander: Expander, max_problems: int, sample: Sample | None, console: Console | None
 ) -> Survey:
-    from bulkjobs.library import validate  # noqa: PLC0415  # aiohttp
+    from bulkjobs.graph.validation import validate  # noqa: PLC0415  # numpy
 
     if console is None:
         return validate(files, expander, max_problems=max_problems, sample=sample)
@@ -153,7 +162,8 @@ async def _ask(
     files: list[InventoryFile], expander: Expander, sample: Sample, given: Given, console: Console
 ) -> tuple[Verified, BulkJobsError | None]:
     from bulkjobs.engine.verify import Verified  # noqa: PLC0415  # not without --server
-    from bulkjobs.library import sendable_rows, verify  # noqa: PLC0415
+    from bulkjobs.graph.validation import sendable_rows  # noqa: PLC0415
+    from bulkjobs.library import verify  # noqa: PLC0415
 
     asks_all = given["server"] == -1
     rows = sendable_rows(files, expander) if asks_all else iter(sample.rows())
@@ -236,8 +246,8 @@ def _report(found: _Found, given: Given, console: Console) -> None:
         show_grouped(console, found.problems, found.groups, found.errors + survey.warnings)
     if not given["quiet"]:
         if verified is not None:
-            console.print(Text(f"verifyJob: {verified.asked:,} rows asked, {verified.refused:,} refused"))
-        console.print(Text(f"{survey.rows:,} rows: {counts(found.errors, survey.warnings)}", style="bold"))
+            console.print(Text(f"verifyJob: {number_of(verified.asked, 'row')} asked, {verified.refused:,} refused"))
+        console.print(Text(f"{number_of(survey.rows, 'row')}: {counts(found.errors, survey.warnings)}", style="bold"))
     if found.error is not None:
         show_error(console, found.error)
 

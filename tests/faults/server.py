@@ -112,6 +112,7 @@ class FaultServer:
     def __post_init__(self) -> None:
         self.truth = Truth(self.clock)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._opened: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -149,6 +150,9 @@ class FaultServer:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*map(self.until_closed, self._opened), return_exceptions=True)
+        self._opened.clear()
+        await asyncio.sleep(0)  # a transport that was aborted closes its socket in the loop's next round
 
     async def stop_others(self, exchange: Exchange) -> None:
         """Refuse connections, and close all but this one."""
@@ -225,6 +229,7 @@ class FaultServer:
         assert task is not None
         self._tasks.add(task)
         self._writers.add(writer)
+        self._opened.append(writer)
         try:
             if self.resets_on_accept > 0:
                 self.resets_on_accept -= 1

@@ -151,19 +151,11 @@ def service(kind: str, detail: str) -> dict[str, object]:
     return {"detail": detail, "errorType": kind}
 
 
-def twice() -> Fault:
-    """A good reply, and the same once more, which nobody asked for: the next request could take it for its own."""
-
-    async def fault(exchange: Exchange) -> None:
-        whole = exchange.server.reply(*exchange.server.ordinary(exchange))
-        await exchange.send(whole + whole)
-        exchange.keep = True
-
-    return fault
-
-
 def twice_a_moment_apart(pause: float) -> Fault:
-    """The same, with the surplus arriving when the connection may be idle, or in use again."""
+    """A good reply, and ``pause`` seconds later the same once more, which nobody asked for.
+
+    By then the connection may be idle, or in use for the next request, which could take it for its own.
+    """
 
     async def fault(exchange: Exchange) -> None:
         whole = exchange.server.reply(*exchange.server.ordinary(exchange))

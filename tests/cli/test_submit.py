@@ -1,0 +1,39 @@
+"""``submit``: what it says of an inventory's warnings, and that the limits hold for it too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .program import Run, row, write_csv
+
+_QUICK = ("--sandbox", "--rate", "1000", "--settle", "0")
+
+
+def test_warnings_are_told_and_the_jobs_are_made(run: Run, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "same.csv", [row(1), row(2, target_prefix="out/1")])
+    ended = run("submit", path, *_QUICK)
+    assert ended.code == 0
+    assert f"{path}:3, target_prefix: warning: the job writes to the same place as line 2" in ended.err
+    assert "\n1 warning\n" in ended.err
+    quiet = run("submit", path, *_QUICK, "--quiet")
+    assert (quiet.code, quiet.err) == (0, "")
+
+
+def test_errors_and_warnings_are_counted_apart_and_nothing_is_sent(run: Run, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "both.csv", [row(1), row(2, target_prefix="out/1"), row(3, fields="")])
+    ended = run("submit", path, *_QUICK)
+    assert ended.code == 3
+    assert "1 error, 1 warning" in ended.err
+    assert "not_sent" in ended.err
+
+
+def test_many_problems_are_counted_by_kind(run: Run, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "many.csv", [row(number, fields="") for number in range(1, 31)])
+    assert "30 errors: 30 empty; `bulkjobs validate` lists them" in run("submit", path, *_QUICK).err
+
+
+def test_the_limits_hold(run: Run, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "two.csv", [row(1), row(2)])
+    assert run("submit", path, *_QUICK, "--max-rows", "1").code == 3
+    assert run("submit", path, *_QUICK, "--max-cell-bytes", "3").code == 3
+    assert run("submit", path, *_QUICK, "--max-rows", "2").code == 0
