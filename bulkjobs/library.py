@@ -21,17 +21,15 @@ from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT, checked_endpoint
 from bulkjobs.dataflow.signature import Credentials
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal import Journal
-from bulkjobs.engine.journal.history import History
+from bulkjobs.engine.journal.history import History, has_run
 from bulkjobs.engine.submit import Result, Submit
 from bulkjobs.engine.verify import Verified, verify_rows
 from bulkjobs.engine.work import Tally
 from bulkjobs.errors import BulkJobsError, UsageError
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.sample import SampledRow
-from bulkjobs.graph.survey import Survey
 from bulkjobs.graph.validation import sendable_rows, validate
 from bulkjobs.inventory.limits import Limits
-from bulkjobs.inventory.problems import Problem
 from bulkjobs.inventory.reader import InventoryFile
 from bulkjobs.logs import Log, SilentLog
 from bulkjobs.report.render import render
@@ -81,28 +79,12 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A run that has ended: its result, its report's folder, and the summary as written there.
-
-    ``problems`` are the first ``max_problems`` of the inventory, warnings too; ``errors`` and ``warnings`` count all.
-    """
+    """A run that has ended: its result, its report's folder, and the summary as written there."""
 
     run_id: str
     result: Result
     folder: Path
     summary: Mapping[str, object]
-    problems: Sequence[Problem] = ()
-    errors: int = 0
-    warnings: int = 0
-
-
-class _Run(Submit):
-    """A run that keeps what the survey found: of an inventory that is sent, the engine tells no warnings."""
-
-    surveyed: Survey | None = None
-
-    async def _survey(self) -> Survey:
-        self.surveyed = await super()._survey()
-        return self.surveyed
 
 
 async def submit(
@@ -126,10 +108,10 @@ async def submit(
     places = places or Places()
     clock, log, tally = clock or Clock(), log or SilentLog(), tally or Tally()
     settings = settings or Settings()
-    run_id = checked_run_id(places.run_id) if places.run_id else new_run_id(clock.wall_ms(), places.report_dir)
+    run_id = checked_run_id(places.run_id) if places.run_id else new_run_id(clock.wall_ms(), places)
     files = [InventoryFile(path, limits or Limits()) for path in inventories]
     async with _connected(target, run_id, settings) as (client, scope):
-        run: _Run | None = None
+        run: Submit | None = None
 
         def journal_failed(error: BulkJobsError) -> None:
             if run is not None:
@@ -139,21 +121,19 @@ async def submit(
         folder = (places.report_dir / run_id).absolute()
         try:
             for killed in journal.end_killed_runs():
-                log.warning("run.killed", run=killed, report="rendered now")
-                render_again(places.state, killed)
+                log.warning("run.killed", killed=killed)
+            _write_missing_reports(journal, log)
             journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms())
-            run = _Run(files, expander or Expander(), journal, client, settings, clock, tally, log)
+            run = Submit(files, expander or Expander(), journal, client, settings, clock, tally, log)
             if on_start is not None:
                 on_start(run, run_id)
             result = await run.run()
             tally.phase = "reporting"
             folder, summary = render_again(places.state, run_id)
+            journal.reported(run_id)
         finally:
             await journal.close()
-    survey = run.surveyed
-    if survey is None:
-        return Submitted(run_id, result, folder, summary)
-    return Submitted(run_id, result, folder, summary, survey.problems, survey.errors, survey.warnings)
+    return Submitted(run_id, result, folder, summary)
 
 
 async def verify(
@@ -184,6 +164,18 @@ def render_again(state: Path, run_id: str, report_dir: Path | None = None) -> tu
         return folder, render(past.record, lambda: history.rows(past), folder, attempts)
 
 
+def _write_missing_reports(journal: Journal, log: Log) -> None:
+    """Those of runs that died before theirs was complete. One that cannot be written now is due again next time."""
+    for run_id in journal.runs_without_report():
+        try:
+            folder, _ = render_again(journal.path, run_id)
+        except BulkJobsError as error:  # an old report is no reason to make no jobs
+            log.warning("report.missing", of=run_id, error=error.message, hint=error.hint)
+        else:
+            journal.reported(run_id)
+            log.info("report.written", of=run_id, folder=str(folder))
+
+
 def checked_run_id(run_id: str) -> str:
     """``run_id``, if it can name a folder. Raises UsageError."""
     if not _RUN_ID.fullmatch(run_id):
@@ -193,11 +185,11 @@ def checked_run_id(run_id: str) -> str:
     return run_id
 
 
-def new_run_id(now_ms: int, report_dir: Path) -> str:
-    """A run id from the time, with a suffix if that second has a report already."""
+def new_run_id(now_ms: int, places: Places) -> str:
+    """A run id from the time, with a suffix if there was a run in that second already."""
     stem = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     run_id, number = stem, 1
-    while (report_dir / run_id).exists():
+    while (places.report_dir / run_id).exists() or has_run(places.state, run_id):
         number += 1
         run_id = f"{stem}-{number}"
     return run_id

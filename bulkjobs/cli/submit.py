@@ -89,8 +89,8 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
     if given["as_json"]:
         write_json(submitted.summary)
     if not given["quiet"] or result.exit_code is not ExitCode.OK:
-        if submitted.problems:
-            show_problems(console, submitted.problems, submitted.errors, submitted.warnings)
+        if result.problems:
+            show_problems(console, result.problems, result.errors, result.warnings)
         show_summary(console, submitted, _again(given) if _is_unfinished(result.exit_code) else None)
     return int(result.exit_code)
 

@@ -57,13 +57,15 @@ class Seen:
 class RowState:
     """What is known of one row. ``attempts`` counts sends of this run that may have reached the service.
 
-    ``unknown``: an attempt of unknown end is open, of this run or an earlier one. ``accepted``: a 2xx without a
-    usable jobId was seen in this run. ``refusal``: a refusal that waits for its lookup. ``looks``: lookups
-    since the last attempt. ``last``: the newest answer, for the report.
+    ``unknown``: an attempt of unknown end is open, of this run or an earlier one. ``doubted``: there was one, and a
+    lookup did not find its job, which may yet show up. ``accepted``: a 2xx without a usable jobId was seen in this
+    run. ``refusal``: a refusal that waits for its lookup. ``looks``: lookups since the last attempt. ``last``: the
+    newest answer, for the report.
     """
 
     attempts: int = 0
     unknown: bool = False
+    doubted: bool = False
     accepted: bool = False
     refusal: Answer | None = None
     looks: int = 0
@@ -134,7 +136,7 @@ def on_answer(row: RowState, answer: Answer) -> tuple[RowState, Decision]:
                 relation=Relation.OURS_EQUAL,
             )
         case Verdict.REJECTED:
-            if answer.about_name or row.unknown:
+            if answer.about_name or row.unknown or row.doubted:
                 return replace(sent, refusal=answer), Look()
             return sent, _finish(Outcome.REJECTED, answer)
         case Verdict.HALTED:
@@ -161,7 +163,7 @@ def on_lookup(row: RowState, seen: Seen, max_attempts: int) -> tuple[RowState, D
     if len(seen.matches) > 1:
         return row, several([match.job_id for match in seen.matches])
     if seen.matches:
-        return row, recognise(seen.matches[0], unknown=row.unknown)
+        return row, recognise(seen.matches[0], unknown=row.unknown or row.doubted)
     return _absent(row, seen, max_attempts)
 
 
@@ -200,7 +202,7 @@ def several(job_ids: Sequence[str]) -> Finish:
 def _absent(row: RowState, seen: Seen, max_attempts: int) -> tuple[RowState, Decision]:
     if row.accepted:
         return row, unresolved(row) if row.looks >= ACCEPTED_LOOKS else Look()
-    clean = replace(row, unknown=False, refusal=None)
+    clean = replace(row, unknown=False, doubted=row.doubted or row.unknown, refusal=None)
     if row.refusal is not None and not seen.deleted:
         return clean, _finish(Outcome.REJECTED, row.refusal)
     if row.attempts >= max_attempts:

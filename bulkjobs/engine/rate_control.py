@@ -43,6 +43,7 @@ _RETRY = 1.5  # the same when it was a single refusal that stopped the search
 _HOLD_MIN, _HOLD_MAX = 2.0, 30.0
 _GRACE = 5.0  # seconds of debt that finding the limit leaves, at most
 _VOUCHERS = 4
+_HANDFUL = 3
 
 
 class RateControl:
@@ -248,7 +249,8 @@ class RateControl:
         if since < self._reopened:  # part of it was the pause after the last cut, in which nothing could be accepted
             paused = min(0.5, self._reopened - max(since, self._cut_at))
             rate = max(rate, 0.5 * self._rate, 0.0 if is_heavy else accepted / (1 - paused))
-        return max(rate, accepted, 0.5), is_heavy
+        known = len(self._sends)  # of a handful nothing can be told: a refusal among them may be anybody's
+        return max(rate, accepted, min(START / 2, self._rate / 2) if known <= _HANDFUL else 0.5), is_heavy
 
     def _believe(self, accepted: float, is_heavy: bool) -> None:
         plateau = self._plateau

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.clock import Clock
@@ -21,17 +21,27 @@ _READERS = 16
 _RECENT = 5_000
 """Confirmed creates whose appearance in a listing is watched, to learn the list's lag."""
 
+_CHECKED = 5
+"""Jobs that a listing lacks and that are read at most, to tell a lag from a deletion."""
+
 
 class Resolver:
-    """Looks up rows that are due and tells ``on_seen``; the caller keeps the queue and decides what follows."""
+    """Looks up rows that are due and tells ``on_seen``; the caller keeps the queue and decides what follows.
 
-    def __init__(self, reader: Reader, tally: Tally, clock: Clock, on_seen: Callable[[Work, Seen], None]) -> None:
+    ``settle_s``: seconds between an attempt's end and its lookup. What is learned of the list's lag lengthens it.
+    ``created``: name, job id and time (monotonic) of confirmed creates.
+    """
+
+    def __init__(
+        self, reader: Reader, tally: Tally, clock: Clock, on_seen: Callable[[Work, Seen], None], settle_s: float
+    ) -> None:
+        self.settle_s = settle_s
         self._reader = reader
         self._tally = tally
         self._clock = clock
         self._on_seen = on_seen
         self.pages = 1
-        self.created: deque[tuple[str, float]] = deque(maxlen=_RECENT)
+        self.created: deque[tuple[str, str, float]] = deque(maxlen=_RECENT)
 
     async def resolve(self, batch: Sequence[Work]) -> None:
         """Look up every row of ``batch``. Raises Fatal when the service will not answer any more."""
@@ -84,7 +94,11 @@ class Resolver:
         return Seen(True, (match,), deleted)
 
     async def _two_passes(self, names: set[str]) -> dict[str, _Found]:
-        """One listing for many names: two full passes that agree on every absence (invariant 5)."""
+        """One listing for many names: two full passes that agree on every absence (invariant 5).
+
+        A pass that shows the list to lag more than ``settle_s`` allowed for proves no absence.
+        """
+        settle_s = self.settle_s
         try:
             first = await self._one_pass(names)
             second = await self._one_pass(names)
@@ -92,12 +106,14 @@ class Resolver:
             return {name: _Found(readable=False) for name in names}
         for name, found in second.items():
             first[name].merge(found)
+        if self.settle_s > settle_s:
+            return {name: found if found.live else _Found(readable=False) for name, found in first.items()}
         return first
 
     async def _one_pass(self, names: set[str]) -> dict[str, _Found]:
         found = {name: _Found() for name in names}
         begun = self._clock.monotonic()
-        missing = {name: at for name, at in self.created if at < begun}
+        missing = {name: (job_id, at) for name, job_id, at in self.created if at < begun}
         pages = 0
         async for page in self._reader.pages():
             pages += 1
@@ -106,9 +122,22 @@ class Resolver:
                 if job.name in found:
                     found[job.name].add(job)
         self.pages = pages
-        lags = [begun - at for at in missing.values()]
-        self._tally.list_lag = max([self._tally.list_lag, *lags])
+        # What was seen once has nothing more to tell; should it go missing later, somebody deleted it.
+        self.created = deque((entry for entry in self.created if entry[0] in missing or entry[2] >= begun), _RECENT)
+        await self._learn_lag(begun, missing)
         return found
+
+    async def _learn_lag(self, begun: float, missing: Mapping[str, tuple[str, float]]) -> None:
+        """The oldest create that is alive and not in the list says how far the list lags (invariant 4)."""
+        oldest = sorted(missing.values(), key=lambda entry: entry[1])
+        for job_id, at in oldest[:_CHECKED]:
+            if begun - at <= self._tally.list_lag:
+                return
+            job = await self._reader.get_job(job_id)
+            if job is not None and job.is_live:
+                self._tally.list_lag = begun - at
+                self.settle_s = max(self.settle_s, 2 * self._tally.list_lag)
+                return
 
 
 class _Found:

@@ -77,8 +77,7 @@ class Sender:
         self._log = log
         self._concurrency = concurrency
         self._max_attempts = max_attempts
-        self.settle_s = settle_s
-        self.resolver = Resolver(reader, tally, clock, self._seen)
+        self.resolver = Resolver(reader, tally, clock, self._seen, settle_s)
         self._budget = budget
         self._fresh: deque[Work] = deque()
         self._retries: list[Work] = []
@@ -209,6 +208,11 @@ class Sender:
         limit = 1 if self._health.condition is Condition.TRIAL else self._concurrency
         return self._busy < limit
 
+    def _is_held_back(self) -> bool:
+        """What was admitted while the service was up waits, too, when it goes down; then one goes at a time."""
+        condition = self._health.condition
+        return condition is Condition.DOWN or (condition is Condition.TRIAL and bool(self._sending))
+
     def _is_over(self) -> bool:
         return self._fed and not (
             self._fresh or self._retries or self._settling or self._looking or self._busy or self._admitted
@@ -220,6 +224,8 @@ class Sender:
         while (ready := await self._ready.get()) is not None:
             work, intent = ready
             await intent
+            while self._is_held_back():
+                await self._wait(None)
             sent_at = await permission(self._control, self._limiter, self._clock)
             self._tally.rate = self._control.rate
             self._admitted.discard(work)
@@ -262,7 +268,7 @@ class Sender:
         work.row, decision = on_answer(work.row, answer)
         if answer.verdict is Verdict.CREATED:
             self._budget.succeeded()
-            self.resolver.created.append((work.name, now))
+            self.resolver.created.append((work.name, answer.job_id or "", now))
         else:
             self._log.warning(
                 "create.answer",
@@ -298,7 +304,6 @@ class Sender:
             self._pending = set(batch)
             try:
                 await self.resolver.resolve(batch)
-                self.settle_s = max(self.settle_s, 2 * self._tally.list_lag)
             finally:
                 for work in self._pending:  # not answered: still to be settled, by us or by the next run
                     heapq.heappush(self._settling, work)
@@ -336,7 +341,7 @@ class Sender:
                 work.due = now + (0.0 if throttled else full_jitter(work.failures, self._clock.uniform))
                 heapq.heappush(self._retries, work)
             case Look():
-                self._push_settling(work, now if decision.settled else now + self.settle_s)
+                self._push_settling(work, now if decision.settled else now + self.resolver.settle_s)
             case Finish():
                 self._finish(work, decision, answer)
             case Halt():

@@ -43,12 +43,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a run ended. ``problems`` are those of an inventory that was refused."""
+    """How a run ended. ``problems`` are the first of the inventory's, warnings too; the counts are of all."""
 
     exit_code: ExitCode
     stop: Stop | None
     problems: Sequence[Problem]
-    problem_count: int
+    errors: int
+    warnings: int
 
 
 class Submit:
@@ -141,7 +142,7 @@ class Submit:
             self.stop(Stop("halted", reason, "nothing was sent; run the same command again"))
         if self._sender.defect is not None:
             raise self._sender.defect
-        return await self._close(self._sender.stopped)
+        return await self._close(self._sender.stopped, survey)
 
     # Survey: check everything, remember every row
 
@@ -192,7 +193,7 @@ class Submit:
         await self._recorder.durable()
         stop = Stop("invalid", f"the inventory has {survey.errors} errors; nothing was sent")
         self._journal.end_run("invalid", stop.reason, ExitCode.INVALID_INVENTORY, {}, self._clock.wall_ms())
-        return Result(ExitCode.INVALID_INVENTORY, stop, survey.problems, survey.errors)
+        return Result(ExitCode.INVALID_INVENTORY, stop, survey.problems, survey.errors, survey.warnings)
 
     # List, plan, send
 
@@ -330,7 +331,7 @@ class Submit:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
 
-    async def _close(self, stop: Stop | None) -> Result:
+    async def _close(self, stop: Stop | None, survey: Survey) -> Result:
         await self._recorder.durable()
         self._count_the_rest()
         exit_code = _exit_code(self.tally, stop)
@@ -352,7 +353,7 @@ class Submit:
         if learned is not None:
             self._journal.learn(learned)
         self._journal.end_run(state, reason, exit_code, facts, self._clock.wall_ms())
-        return Result(exit_code, stop, (), 0)
+        return Result(exit_code, stop, survey.problems, survey.errors, survey.warnings)
 
     def _count_the_rest(self) -> None:
         """Rows that were never taken up have no outcome of their own yet."""

@@ -193,3 +193,11 @@ class TestLearned:
 
     def test_a_run_that_saw_nothing_teaches_nothing(self) -> None:
         assert RateControl(lambda low, _: low).learned(0) is None
+
+
+def test_a_refusal_of_the_very_first_request_does_not_starve_a_small_run() -> None:
+    control = RateControl(lambda low, high: low)
+    control.sent(0.0)
+    control.throttled(0.0, 0.1)
+    assert control.rate >= 1.9
+    assert control.until <= 1.5

@@ -61,19 +61,20 @@ class Resolving:
         works: Sequence[Work],
         pages: Callable[[int, str | None], Sequence[ListedJob] | Answer],
         job: Callable[[str], Job | Answer | None] = job_of,
-        created: Sequence[tuple[str, float]] = (),
+        created: Sequence[tuple[str, str, float]] = (),
     ) -> None:
         self.client = ScriptedClient(pages=pages, job=job)
         self.tally = Tally()
         self.seen: dict[str, Seen] = {}
         virtually(lambda clock: self._main(clock, works, created))
 
-    async def _main(self, clock: Clock, works: Sequence[Work], created: Sequence[tuple[str, float]]) -> None:
+    async def _main(self, clock: Clock, works: Sequence[Work], created: Sequence[tuple[str, str, float]]) -> None:
         control, health = RateControl(clock.uniform, ceiling=RATE), Health(900)
         reader = Reader(self.client, steady(control), control, health, clock, self.tally, SilentLog(), 900, 60)
-        resolver = Resolver(reader, self.tally, clock, lambda work, seen: self.seen.update({work.name: seen}))
+        resolver = Resolver(reader, self.tally, clock, lambda work, seen: self.seen.update({work.name: seen}), 1.0)
         resolver.created.extend(created)
         await resolver.resolve(works)
+        self.settle_s = resolver.settle_s
 
 
 MANY = [work_of(f"n{index}") for index in range(5)]
@@ -159,10 +160,28 @@ class TestRelation:
 
 
 class TestListLag:
-    def test_a_created_job_that_a_listing_lacks_tells_the_lag_at_least(self) -> None:
-        run = Resolving(MANY, lambda page, name: [listed("seen")], created=[("late", 993.0), ("seen", 900.0)])
+    def test_a_created_job_that_a_listing_lacks_tells_the_lag_at_least_and_lengthens_settle(self) -> None:
+        created = [("late", "job-late", 993.0), ("seen", "job-seen", 900.0)]
+        run = Resolving(MANY, lambda page, name: [listed("seen")], created=created)
         assert run.tally.list_lag == pytest.approx(7.0, abs=0.5)
+        assert run.settle_s == 2 * run.tally.list_lag
 
     def test_nothing_is_learned_when_all_that_was_created_is_there(self) -> None:
-        run = Resolving(MANY, lambda page, name: [listed("seen")], created=[("seen", 900.0), ("future", 2_000.0)])
-        assert run.tally.list_lag == 0
+        created = [("seen", "job-seen", 900.0), ("future", "job-future", 2_000.0)]
+        run = Resolving(MANY, lambda page, name: [listed("seen")], created=created)
+        assert (run.tally.list_lag, run.settle_s) == (0, 1.0)
+
+    def test_a_created_job_that_somebody_deleted_is_no_lag(self) -> None:
+        created = [("gone", "job-gone", 900.0)]
+        run = Resolving(
+            MANY,
+            lambda page, name: [listed("n0")],
+            job=lambda job_id: None if "gone" in job_id else job_of(job_id),
+            created=created,
+        )
+        assert (run.tally.list_lag, run.settle_s) == (0, 1.0)
+
+    def test_a_listing_that_lags_more_than_settle_allowed_for_proves_no_absence(self) -> None:
+        run = Resolving(MANY, lambda page, name: [listed("n0")], created=[("late", "job-late", 993.0)])
+        assert run.seen["n0"].matches
+        assert run.seen["n1"] == Seen(False)

@@ -136,7 +136,8 @@ class TestOrder:
 
     def test_the_feeder_waits_while_enough_rows_are_held(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("bulkjobs.engine.sender._BACKLOG", 10)
-        run = Run(rows=50, works=[work_of(f"n{100 + index}") for index in range(30)])
+        made = [listed(f"n{index}") for index in range(50)]
+        run = Run(pages=lambda page, name: made, rows=50, works=[work_of(f"n{100 + index}") for index in range(30)])
         assert run.most_held <= 10
         assert run.counts == {"created": 80}
 

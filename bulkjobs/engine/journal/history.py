@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bulkjobs.engine.journal.journal import errors_of
 from bulkjobs.engine.journal.lock import is_held
-from bulkjobs.engine.journal.schema import PROVED, check, connect, refuse_empty
+from bulkjobs.engine.journal.schema import PROVED, check, connect, errors_of, refuse_empty
 from bulkjobs.engine.records import AttemptRecord, InventoryRecord, Outcome, RowRecord, RunRecord
 from bulkjobs.errors import StateError, UsageError
 
@@ -121,3 +122,17 @@ class History:
             [dict(zip(("name", "outcome", "job_id", "detail"), orphan, strict=True)) for orphan in orphans],
         )
         return PastRun(key, Path(folder), record)
+
+
+def has_run(path: Path, run_id: str) -> bool:
+    """Whether the journal has a run of that id. False also if it cannot be read: those who open it are told why.
+
+    For choosing an id before the lock is held. Changes nothing, follows no link.
+    """
+    with suppress(OSError, sqlite3.Error, StateError):
+        if path.is_symlink():
+            return False
+        refuse_empty(path)
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return db.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone() is not None
+    return False

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.journal.lock import Lock
-from bulkjobs.engine.journal.schema import PROVED, connect, damaged, make_ready, prepare
+from bulkjobs.engine.journal.schema import PROVED, connect, errors_of, make_ready, prepare
 from bulkjobs.engine.journal.writer import Kind, Writer
 from bulkjobs.engine.learned import Learned
 from bulkjobs.engine.planning import Known
@@ -140,9 +140,8 @@ class Journal:
 
     def end_killed_runs(self) -> list[str]:
         """Close the runs that never ended, now that nobody else can be writing: their run ids, oldest first."""
-        rows = self._all(
-            "SELECT id, run_id, started_at FROM runs WHERE ended_at IS NULL AND id != ? ORDER BY id", self.run
-        )
+        sql = "SELECT id, run_id, started_at FROM runs WHERE ended_at IS NULL AND id != ? ORDER BY id"
+        rows = self._all(sql, self.run)
         for run, _, started_at in rows:
             last = self._one(
                 "SELECT max(coalesce(max(ended_at), 0), coalesce(max(intended_at), 0), ?) FROM attempts WHERE run = ?",
@@ -151,6 +150,16 @@ class Journal:
             )
             self._end(run, "killed", "the process ended without closing its run", None, last, {})
         return [run_id for _, run_id, _ in rows]
+
+    def runs_without_report(self) -> list[str]:
+        """Runs that have ended, but whose report nobody has seen complete: their run ids, oldest first."""
+        sql = "SELECT run_id FROM runs WHERE ended_at IS NOT NULL AND NOT reported ORDER BY id"
+        return [run_id for (run_id,) in self._all(sql)]
+
+    def reported(self, run_id: str) -> None:
+        """The report of this run is complete."""
+        with self._transaction() as db:
+            db.execute("UPDATE runs SET reported = 1 WHERE run_id = ?", (run_id,))
 
     def _end(
         self, run: int, state: str, reason: str | None, exit_code: int | None, now: int, facts: dict[str, object]
@@ -237,13 +246,8 @@ class Journal:
 
     def rows_between(self, first: int, count: int) -> list[int]:
         """The places of the rows of the current run that have no outcome yet."""
-        rows = self._all(
-            "SELECT seq FROM rows WHERE run = ? AND seq >= ? AND seq < ? AND outcome IS NULL",
-            self.run,
-            first,
-            first + count,
-        )
-        return [seq for (seq,) in rows]
+        sql = "SELECT seq FROM rows WHERE run = ? AND seq >= ? AND seq < ? AND outcome IS NULL"
+        return [seq for (seq,) in self._all(sql, self.run, first, first + count)]
 
     def unresolved_left(self) -> int:
         """Rows of the current run without an outcome whose name has an open attempt."""
@@ -282,19 +286,6 @@ class Journal:
     def _all(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         with errors_of(self.path):
             return self._db.execute(sql, parameters).fetchall()
-
-
-@contextmanager
-def errors_of(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with the file and what to do."""
-    try:
-        yield
-    except (sqlite3.OperationalError, sqlite3.InterfaceError) as error:
-        raise StateError(
-            f"state file {path}: {error}", "free the disk or mend the file, then run the same command again"
-        ) from None
-    except (sqlite3.DatabaseError, ValueError, KeyError) as error:  # of a word or a text that cannot have been written
-        raise damaged(path, str(error)) from None
 
 
 def _planned(row: tuple[Any, ...], listed: tuple[ListedJob, ...]) -> PlannedRow:

@@ -11,12 +11,14 @@ import errno
 import os
 import sqlite3
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bulkjobs.errors import StateError
 
 APPLICATION_ID = 0x626A6F62  # "bjob"
-VERSION = 2
+VERSION = 3
 _SMALLEST_PAGE = 512  # bytes, of any SQLite database
 
 _ELSEWHERE = "choose another file with --state FILE"
@@ -28,7 +30,8 @@ CREATE TABLE scopes (
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, scope INTEGER NOT NULL REFERENCES scopes,
     api TEXT NOT NULL, folder TEXT NOT NULL, state TEXT NOT NULL, reason TEXT, exit_code INTEGER,
-    started_at INTEGER NOT NULL, ended_at INTEGER, facts TEXT NOT NULL DEFAULT '{}'
+    started_at INTEGER NOT NULL, ended_at INTEGER, facts TEXT NOT NULL DEFAULT '{}',
+    reported INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE files (
     run INTEGER NOT NULL, file INTEGER NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL, rows INTEGER NOT NULL,
@@ -192,3 +195,16 @@ def damaged(path: Path, detail: str) -> StateError:
         "restore a copy of it; without one, move it away: the next run lists the jobs that exist before it "
         "creates any, but open attempts of the last run are then not known, so wait a minute first",
     )
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with the file and what to do."""
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.InterfaceError) as error:
+        raise StateError(
+            f"state file {path}: {error}", "free the disk or mend the file, then run the same command again"
+        ) from None
+    except (sqlite3.DatabaseError, ValueError, KeyError) as error:  # of a word or a text that cannot have been written
+        raise damaged(path, str(error)) from None
