@@ -87,10 +87,13 @@ def _uses(layout: Layout, template: Template) -> Mapping[str, _Use]:
             use = uses.setdefault(name, _Use(kinds=[Kind.TEXT]))
             use.places.append("the job's name")
             use.required |= name not in layout.defaults
-    for default in list(layout.defaults):
-        if default in uses:
-            for name in layout.defaults[default].names:
-                uses.setdefault(name, _Use()).places.append(f"the default of {default}")
+    waiting = list(uses)
+    for default in waiting:  # grows while it is read: a default may read a column that has one too
+        for name in layout.defaults[default].names if default in layout.defaults else ():
+            if name not in uses:
+                uses[name] = _Use()
+                waiting.append(name)
+            uses[name].places.append(f"the default of {default}")
     return uses
 
 

@@ -7,15 +7,18 @@ and that of their parents, and theirs, up to the sources. What counts in a node,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET
 
-from bulkjobs.graph.meaning import Canonical, Difference, node_shapes, text
+from bulkjobs.graph.meaning import Canonical, Difference, NodeShape, node_shapes, text
 from bulkjobs.graph.order import parents_first
 
 __all__ = ["Difference", "differences", "remote_ids", "same_definition"]
+
+Shapes = Mapping[str, NodeShape]
+"""What counts in a node, by its type."""
 
 _SHAPES = node_shapes()
 
@@ -39,12 +42,12 @@ def same_definition(ours: bytes, remote: object) -> bool:
     return not differences(ours, remote)
 
 
-def differences(ours: bytes, remote: object) -> list[Difference]:
+def differences(ours: bytes, remote: object, shapes: Shapes = _SHAPES) -> list[Difference]:
     """Every place where ``remote``, decoded JSON, means something else than ``ours``; none if they are equal.
 
     Nodes are matched by equal structure first, then by id, name and type. Of a node that has no counterpart the
     whole node is the difference. ``ours`` is a JSON array as in ``JobSpec.nodes``; raises msgspec.DecodeError if
-    it is none.
+    it is none. ``shapes`` are those of the rules in force (``comparison``).
     """
     sent = msgspec.json.decode(ours, type=list[object])
     if not isinstance(remote, list):
@@ -52,7 +55,7 @@ def differences(ours: bytes, remote: object) -> list[Difference]:
     if sent == remote:
         return []
     structures: dict[Canonical, int] = {}
-    mine, theirs = _Graph(sent, structures), _Graph(remote, structures)
+    mine, theirs = _Graph(sent, structures, shapes), _Graph(remote, structures, shapes)
     pairs, lone, spare = _equals(mine, theirs)
     if not lone and not spare:
         return []
@@ -69,16 +72,17 @@ class _Graph:
     shared from growing into the tree of all its paths.
     """
 
-    def __init__(self, nodes: Sequence[object], structures: dict[Canonical, int]) -> None:
+    def __init__(self, nodes: Sequence[object], structures: dict[Canonical, int], shapes: Shapes) -> None:
         self.nodes: list[dict[str, object]] = [node if isinstance(node, dict) else {} for node in nodes]
         self.raw = nodes
+        self.shapes = shapes
         self.ids = [_as_id(node.get("id")) for node in self.nodes]
         places: dict[int | None, int] = {number: place for place, number in enumerate(self.ids) if number is not None}
         self.references = [
             [(key, role, places.get(number, _NOWHERE)) for key, role, number in _references(node)]
             for node in self.nodes
         ]
-        self.contents: list[Canonical] = [_content(node) for node in self.nodes]
+        self.contents: list[Canonical] = [self._content(node) for node in self.nodes]
         self.structures = self._number(structures)
 
     def _number(self, structures: dict[Canonical, int]) -> list[int]:
@@ -90,11 +94,10 @@ class _Graph:
             numbers[place] = structures.setdefault((self.contents[place], tuple(above)), len(structures))
         return numbers
 
-
-def _content(node: dict[str, object]) -> Canonical:
-    kind = node.get("type")
-    shape = _SHAPES.get(kind) if isinstance(kind, str) else None
-    return (kind, shape.content.meaning(node)) if shape else None
+    def _content(self, node: dict[str, object]) -> Canonical:
+        kind = node.get("type")
+        shape = self.shapes.get(kind) if isinstance(kind, str) else None
+        return (kind, shape.content.meaning(node)) if shape else None
 
 
 def _references(node: dict[str, object]) -> Iterator[tuple[str, str, int | None]]:
@@ -133,7 +136,7 @@ def _equals(mine: _Graph, theirs: _Graph) -> tuple[dict[int, int], list[int], li
         candidates = spare.get(structure, ()) if structure >= 0 else ()
         # Of twins, the one with our id first: it is the one that a hand edit left where it was.
         for other in sorted(candidates, key=lambda at: theirs.ids[at] != mine.ids[place]):
-            if _as_was_sent(mine.nodes[place], theirs.nodes[other]):
+            if _as_was_sent(mine.nodes[place], theirs.nodes[other], mine.shapes):
                 pairs[place] = other
                 spare[structure].remove(other)
                 break
@@ -142,8 +145,8 @@ def _equals(mine: _Graph, theirs: _Graph) -> tuple[dict[int, int], list[int], li
     return pairs, lone, sorted(place for places in spare.values() for place in places)
 
 
-def _as_was_sent(ours: dict[str, object], remote: dict[str, object]) -> bool:
-    shape = _SHAPES.get(str(ours.get("type")))
+def _as_was_sent(ours: dict[str, object], remote: dict[str, object], shapes: Shapes) -> bool:
+    shape = shapes.get(str(ours.get("type")))
     return shape is None or all(
         ours.get(key) is None or of.meaning(ours[key]) == of.meaning(remote.get(key)) for key, of in shape.if_sent
     )
@@ -189,7 +192,7 @@ def _between(mine: _Graph, theirs: _Graph, pairs: dict[int, int]) -> Iterator[Di
             yield Difference(path, node, UNSET)
             continue
         other = theirs.nodes[pairs[place]]
-        shape = _SHAPES.get(str(node.get("type")))
+        shape = mine.shapes.get(str(node.get("type")))
         if shape is None or node.get("type") != other.get("type"):
             yield Difference(f"{path}.type", node.get("type"), other.get("type", UNSET))
             continue

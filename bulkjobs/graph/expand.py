@@ -18,12 +18,12 @@ from bulkjobs.graph.headers import judge_header
 from bulkjobs.graph.ids import owner_texts
 from bulkjobs.graph.layout import Layout, load_layout
 from bulkjobs.graph.names import are_names, check_name, default_name
-from bulkjobs.graph.raw_nodes import encode_raw, judge_raw, read_nodes
+from bulkjobs.graph.raw_nodes import addresses, encode_raw, judge_raw, read_nodes
 from bulkjobs.graph.references import Text
-from bulkjobs.graph.slots import Bad, Fragment, Slot
+from bulkjobs.graph.slots import Bad, Fragment, Slot, is_constant
 from bulkjobs.graph.spec import JobSpec
 from bulkjobs.graph.template import Template, compile_template
-from bulkjobs.graph.verdicts import Verdict, judge_json
+from bulkjobs.graph.verdicts import OVERWRITES, Verdict, judge_json
 from bulkjobs.inventory.problems import Problem, Severity
 from bulkjobs.inventory.rows import Chunk, Header
 
@@ -74,7 +74,8 @@ class Expander:
             work.problems += judge_header(chunk, self._columns, self._required)
         if not chunk.rows:
             return Expansion([], [], work.listed())
-        work.missing = frozenset(name for name in self._required if name not in chunk.header.index)
+        if NODES not in chunk.header.index:
+            work.missing = frozenset(name for name in self._required if name not in chunk.header.index)
         texts = self._texts(chunk)
         raw = texts.get(NODES, ())
         work.names = self._job_names(work, texts)
@@ -84,6 +85,7 @@ class Expander:
             ordinary = [i for i in ordinary if not raw[i]]
         for absent, rows in self._by_shape(ordinary, texts):
             self._expand_shape(work, absent, rows, texts)
+        self._say_nameless(work)
         return Expansion(work.names, work.jobs, work.listed(), work.uses)
 
     # Columns
@@ -99,9 +101,7 @@ class Expander:
         if NODES in given:
             texts[NODES] = [cell.strip() for cell in given[NODES]]
         for name in self._columns:
-            if name != NAME:
-                self._text(name, given, texts, len(chunk.rows), ())
-        texts[NAME] = self._row_names(given, texts, len(chunk.rows))
+            self._text(name, given, texts, len(chunk.rows), ())
         return texts
 
     def _text(
@@ -117,10 +117,14 @@ class Expander:
             return texts[name]
         if name in asked:
             circle = " → ".join([*asked[asked.index(name) :], name])
-            raise UsageError(f"layout {self.layout.source}: defaults.{name}: a circle: {circle}")
+            hint = "a row without a name has it made from bucket and prefix" if NAME in asked else None
+            raise UsageError(f"layout {self.layout.source}: defaults.{name}: a circle: {circle}", hint)
+        if name == NAME and self._names_itself:
+            texts[NAME] = self._row_names(given, texts, count, (*asked, NAME))
+            return texts[NAME]
         cells = given.get(name)
         default = self.layout.defaults.get(name)
-        if default is not None and (cells is None or "" in cells):
+        if default is not None and (cells is None or not all(cells)):
             literal = default.literal
             if literal is not None:
                 fallback: Sequence[str] = [literal] * count
@@ -139,16 +143,18 @@ class Expander:
         return texts[name]
 
     def _row_names(
-        self, given: Mapping[str, Sequence[str]], texts: dict[str, Sequence[str]], count: int
+        self,
+        given: Mapping[str, Sequence[str]],
+        texts: dict[str, Sequence[str]],
+        count: int,
+        asked: tuple[str, ...],
     ) -> Sequence[str]:
-        if not self._names_itself:
-            return self._text(NAME, given, texts, count, ())
         cells = given.get(NAME)
-        buckets, prefixes = texts["bucket"], texts["prefix"]
+        if cells is not None and "" not in cells:
+            return cells
+        buckets, prefixes = (self._text(name, given, texts, count, asked) for name in ("bucket", "prefix"))
         if cells is None:
             return [default_name(b, p) if b and p else "" for b, p in zip(buckets, prefixes, strict=True)]
-        if "" not in cells:
-            return cells
         return [
             name or (default_name(b, p) if b and p else "") for name, b, p in zip(cells, buckets, prefixes, strict=True)
         ]
@@ -162,23 +168,50 @@ class Expander:
             columns = zip(*[texts[name] for name in used], strict=True) if used else repeat((), len(texts[NAME]))
             names = [job_name.fill(dict(zip(used, cells, strict=True))) for cells in columns]
         out: list[str | None] = list(names)
-        if are_names(names):
-            return out
-        for i, name in enumerate(names):
-            try:
-                check_name(name)
-            except CellError as error:
-                self._bad_name(work, i, name, error)
-                out[i] = name or None
+        if not are_names(names):
+            for i, name in enumerate(names):
+                try:
+                    check_name(name)
+                except CellError as error:
+                    self._bad_name(work, i, name, error)
+                    out[i] = name or None
+        for part in job_name.names if job_name.whole != NAME else ():
+            if part not in self.layout.defaults and "" in texts[part]:
+                self._say_half_named(work, part, texts[part], out)
         return out
+
+    def _say_half_named(self, work: _Work, part: str, cells: Sequence[str], out: list[str | None]) -> None:
+        """Rows in which a column is empty that is a part of the job's name: what is left may look like a name."""
+        for i, cell in enumerate(cells):
+            if cell:
+                continue
+            out[i] = None
+            if part == NAME and self._names_itself:
+                work.nameless[i] = None
+            elif part not in work.missing:
+                work.say(i, part, "empty", "error", f"`{part}` is empty", "fill it in: the job's name needs it")
+            work.bad[i] = True
 
     def _bad_name(self, work: _Work, i: int, name: str, error: CellError) -> None:
         cell = work.cell(i, NAME)
-        if not name and not cell and self._names_itself:
-            work.bad[i] = True  # bucket or prefix is empty, which is said of them
+        if not name and not cell:
+            work.bad[i] = True
+            if self._names_itself:
+                work.nameless[i] = None
+            elif NAME not in work.missing:
+                hint = "write a name: this layout has no bucket and prefix to make one from"
+                work.say(i, NAME, error.code, "error", error.message, hint)
             return
         shown = "" if cell == name else f" (the name is {name[:120]!r})"
         work.say(i, NAME, error.code, "error", error.message + shown, error.hint)
+
+    def _say_nameless(self, work: _Work) -> None:
+        """Rows without a name, since bucket or prefix is empty: mostly said of those, but they may be allowed to be."""
+        told = work.told() if work.nameless and not work.missing else set()
+        for i in work.nameless:
+            if i not in told and not work.missing:
+                hint = "write a name, or fill in bucket and prefix: then it is made from them"
+                work.say(i, NAME, "empty", "error", "the name is empty", hint)
 
     # Shapes
 
@@ -187,8 +220,10 @@ class Expander:
         if not self._conditions or not rows:
             return [(frozenset(), rows)] if rows else []
         keys = [node.key for node in self._conditions]
-        marks = zip(*[self._holds(node.when, texts) for node in self._conditions if node.when is not None], strict=True)
-        shapes = list(marks)
+        marks = [self._holds(node.when, texts) for node in self._conditions if node.when is not None]
+        if all(map(is_constant, marks)):
+            return [(frozenset(key for key, mark in zip(keys, marks, strict=True) if not mark[0]), rows)]
+        shapes = list(zip(*marks, strict=True))
         groups: dict[tuple[bool, ...], list[int]] = {}
         for i in rows:
             groups.setdefault(shapes[i], []).append(i)
@@ -243,10 +278,22 @@ class Expander:
     def _say_bad(self, work: _Work, rows: Sequence[int], fragments: Sequence[Fragment]) -> None:
         for i, fragment in zip(rows, fragments, strict=True):
             if isinstance(fragment, Bad):
-                if fragment.code == "empty" and fragment.column in work.missing:
-                    work.bad[i] = True  # said once, of the header
+                column = self._written_in(work, i, fragment.column)
+                is_known = column in work.missing or (column == NAME and i in work.nameless)
+                if fragment.code == "empty" and is_known:
+                    work.bad[i] = True  # said once, of the header, or of what the name is made of
                 else:
-                    work.say(i, fragment.column, fragment.code, "error", fragment.message, fragment.hint)
+                    through = "" if column == fragment.column else f"as `{fragment.column}`: "
+                    work.say(i, column, fragment.code, "error", through + fragment.message, fragment.hint)
+
+    def _written_in(self, work: _Work, i: int, column: str | None) -> str | None:
+        """The column whose cell a person wrote, if all that ``column`` has comes from there by default."""
+        while column is not None and not work.cell(i, column):
+            default = self.layout.defaults.get(column)
+            if default is None or default.whole is None:
+                break
+            column = default.whole
+        return column
 
     def _judge(
         self, work: _Work, rows: Sequence[int], ready: _Ready, fragments: Mapping[Slot, Sequence[Fragment]]
@@ -260,7 +307,7 @@ class Expander:
             if verdicts:
                 for verdict in verdicts:
                     column = ready.column_of(verdict.node)
-                    work.say(i, column, verdict.code, verdict.severity, verdict.message, verdict.hint)
+                    work.say(i, column, verdict.code, verdict.severity, verdict.message, verdict.hint, one_of_many=True)
 
     def _build(
         self, work: _Work, rows: Sequence[int], template: Template, fragments: Mapping[Slot, Sequence[Fragment]]
@@ -270,7 +317,7 @@ class Expander:
         arguments: list[Sequence[object]] = [
             fragments[argument] if isinstance(argument, Slot) else owners for argument in template.arguments
         ]
-        text = template.text
+        text, arguments = _fold(template.text, arguments, owners)
         named = cast(Sequence[str], names)  # a row without a name is bad, and drops out below
         values = zip(*arguments, strict=True) if arguments else repeat((), len(rows))
         jobs: list[JobSpec | None]
@@ -280,7 +327,7 @@ class Expander:
                 for i, name, value in zip(rows, named, values, strict=True)
             ]
         else:
-            jobs = [JobSpec(name, text % value) for name, value in zip(named, values, strict=True)]
+            jobs = list(map(JobSpec, named, map(text.__mod__, values)))
         if len(jobs) == len(work.jobs):
             work.jobs = jobs
         else:
@@ -290,7 +337,9 @@ class Expander:
     def _note_uses(
         self, work: _Work, rows: Sequence[int], template: Template, fragments: Mapping[Slot, Sequence[Fragment]]
     ) -> None:
-        good = [at for at, i in enumerate(rows) if work.jobs[i] is not None]
+        good: Sequence[int] = range(len(rows))
+        if True in work.bad:
+            good = [at for at, i in enumerate(rows) if work.jobs[i] is not None]
         if not good:
             return
         count = len(rows)
@@ -308,7 +357,7 @@ class Expander:
                 Use(
                     place.node.type.__name__.startswith("Target"),
                     columns[-1] if columns else None,
-                    [rows[at] for at in good],
+                    rows if len(good) == count else [rows[at] for at in good],
                     [texts(part) for part in place.parts],
                     texts(place.update),
                 )
@@ -325,15 +374,18 @@ class Expander:
             except CellError as error:
                 work.say(i, NODES, error.code, "error", error.message, error.hint)
                 continue
-            for verdict in judge_raw(nodes):
-                message = verdict.message if verdict.node is None else f"node {verdict.node}: {verdict.message}"
-                work.say(i, NODES, verdict.code, verdict.severity, message, verdict.hint)
+            verdicts = judge_raw(nodes)
+            for verdict in verdicts:
+                work.say(i, NODES, verdict.code, verdict.severity, verdict.message, verdict.hint, one_of_many=True)
             name = work.names[i]
             if name is None:
                 work.say(i, NAME, "empty", "error", "`name` is empty", "a row with `nodes` needs a name of its own")
             if name is not None and not work.bad[i]:
-                encoded = encode_raw(name, nodes)
-                work.jobs[i] = JobSpec(name, encoded)
+                work.jobs[i] = JobSpec(name, encode_raw(name, nodes))
+                is_told = any(verdict.code == OVERWRITES for verdict in verdicts)
+                for is_target, parts, update in addresses(nodes):
+                    shown = b"" if is_told else update  # once a row is enough
+                    work.uses.append(Use(is_target, NODES, [i], [[part] for part in parts], [shown]))
 
 
 class _Ready:
@@ -356,7 +408,9 @@ class _Ready:
                 known.get(argument, argument.sample) if isinstance(argument, Slot) else b"1000000000"
                 for argument in self.template.arguments
             )
-            verdicts = judge_json(self.template.text % values, self.template.labels)
+            found = judge_json(self.template.text % values, self.template.labels)
+            # Samples write nowhere: which places are overwritten only the rows tell (``across_rows``).
+            verdicts = [verdict for verdict in found if verdict.code != OVERWRITES]
         if len(self.verdicts) >= _REMEMBERED:
             self.verdicts.clear()
         self.verdicts[key] = verdicts
@@ -370,6 +424,21 @@ class _Ready:
 _REMEMBERED = 50_000
 
 
+def _fold(
+    text: bytes, arguments: Sequence[Sequence[object]], owners: Sequence[object]
+) -> tuple[bytes, list[Sequence[object]]]:
+    """Put the values that are the same in every row into the text, once for the chunk; the others stay arguments."""
+    own: list[object] = []
+    left = []
+    for values in arguments:
+        if values is not owners and isinstance(values[0], bytes) and is_constant(values):
+            own.append(values[0].replace(b"%", b"%%"))
+        else:
+            own.append(b"%b")
+            left.append(values)
+    return text.replace(b"%%", b"%%%%") % tuple(own), left
+
+
 class _Work:
     """A chunk while it is expanded."""
 
@@ -381,11 +450,14 @@ class _Work:
         self.problems: list[Problem] = []
         self.uses: list[Use] = []
         self.missing: frozenset[str] = frozenset()
+        self.nameless: dict[int, None] = {}
         self._of_rows: list[tuple[int, Problem]] = []
-        self._said: set[tuple[int, str | None, str]] = set()
+        self._said: set[tuple[int, str | None, str, str]] = set()
         spoilt = {problem.line for problem in chunk.problems if problem.severity == "error"}
+        self._spoilt: set[int] = set()
         if spoilt:
             self.bad = [line in spoilt for line in chunk.lines]
+            self._spoilt = {i for i, bad in enumerate(self.bad) if bad}
 
     def cell(self, i: int, column: str | None) -> str | None:
         """The cell as it stands, None if the row has none."""
@@ -393,19 +465,38 @@ class _Work:
         row = self._chunk.rows[i]
         return row[place] if place is not None and place < len(row) else None
 
+    def told(self) -> set[int]:
+        """The rows of which something was said, or that the reader found wrong."""
+        return {i for i, _ in self._of_rows} | self._spoilt
+
     def say(
-        self, i: int, column: str | None, code: str, severity: Severity, message: str, hint: str | None = None
+        self,
+        i: int,
+        column: str | None,
+        code: str,
+        severity: Severity,
+        message: str,
+        hint: str | None = None,
+        *,
+        one_of_many: bool = False,
     ) -> None:
-        """A problem of row ``i``; an error leaves it without a job. A cell that is used twice is told once."""
+        """A problem of row ``i``; an error leaves it without a job.
+
+        A cell that is used twice is told once, unless its text may have several faults of one kind (``one_of_many``);
+        of a cell that the row does not have, the reader told.
+        """
         if severity == "error":
             self.bad[i] = True
-        if (i, column, code) in self._said:
+        key = (i, column, code, message if one_of_many else "")
+        if key in self._said:
             return
-        self._said.add((i, column, code))
+        self._said.add(key)
         chunk = self._chunk
         place = chunk.header.index.get(column) if column is not None else None
         named = column if place is None else chunk.header.names[place]
         value = self.cell(i, column)
+        if code == "empty" and value is None and i in self._spoilt:
+            return
         self._of_rows.append((i, Problem(chunk.file, chunk.lines[i], named, value, code, severity, message, hint)))
 
     def listed(self) -> list[Problem]:

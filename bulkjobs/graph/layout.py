@@ -1,22 +1,22 @@
 """A layout: which nodes a row becomes, as read from TOML (``design.md``, Inventory).
 
 ``load_layout`` checks everything that does not depend on a row; what a row adds is checked when it is expanded.
-Raises UsageError that names the file and the key.
+Raises UsageError that names the file and the key: also for edges that no row could mend.
 """
 
 from __future__ import annotations
 
-import graphlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bulkjobs.errors import UsageError
+from bulkjobs.graph.layout_edges import check_circle, check_edges
 from bulkjobs.graph.nodes import NODE_TYPES, Node, TransformFilter, TransformJoin, TransformSql
-from bulkjobs.graph.references import BadReference, Text, parse_text
+from bulkjobs.graph.references import BadReference, Text, names_in, parse_text
 from bulkjobs.graph.suggest import nearest
 from bulkjobs.graph.wire import keys_of
 
@@ -29,6 +29,13 @@ _SHORTHANDS: Mapping[type[Node], Mapping[str, tuple[str, ...]]] = {
     TransformSql: {"sources": ("sourceNameList",)},
 }
 """Keys of a layout that stand for keys on the wire: an expression, and nodes by their symbolic key."""
+
+_RAW = "nodes"
+"""The column that replaces a layout, so none of a layout's own."""
+
+_LONG = range(-(1 << 63), 1 << 63)
+_DEEPEST, _MOST_NODES = 40, 1000
+"""Levels of a layout's tables and lists; nodes, whose keys have three digits of an id (``ids``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +81,11 @@ def load_layout(path: Path | None = None, variables: Mapping[str, str] | None = 
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise UsageError(f"layout {path}: cannot be read: {error.strerror}") from None
+        raise UsageError(f"layout {path}: cannot be read: {error.strerror}", "check --layout") from None
     except UnicodeDecodeError:
-        raise UsageError(f"layout {path}: is not UTF-8 text") from None
+        raise UsageError(f"layout {path}: is not UTF-8 text", "save it as UTF-8") from None
+    except ValueError:  # a path with a NUL
+        raise UsageError(f"layout {str(path)!r}: is not a path", "check --layout") from None
     return read_layout(text, str(path), variables or {})
 
 
@@ -93,6 +102,7 @@ class _Reader:
     def __init__(self, source: str, document: dict[str, Any], given: Mapping[str, str]) -> None:
         self._source = source
         self._document = document
+        self._check_values(document)
         self._variables = self._merged(given)
 
     def layout(self) -> Layout:
@@ -100,17 +110,22 @@ class _Reader:
         self._only(self._document, sections, "")
         job = self._table("job")
         self._only(job, ("name",), "job")
+        self._check_raw()
         nodes = tuple(self._node(key, value) for key, value in self._table("nodes").items())
         if not nodes:
             self._fail("nodes", "a layout has nodes", 'add [nodes.source] with type = "SOURCE_OBS", and so on')
-        self._check_parents(nodes)
+        if len(nodes) > _MOST_NODES:
+            self._fail("nodes", f"a job has at most {_MOST_NODES:,} nodes, these are {len(nodes):,}", "split the job")
+        check_edges({node.key: node.type for node in nodes}, {node.key: node.parents for node in nodes}, self._fail)
+        defaults = {
+            self._column(key, "defaults"): self.text(value, f"defaults.{key}")
+            for key, value in self._table("defaults").items()
+        }
+        check_circle("defaults.{}", {key: text.names for key, text in defaults.items()}, self._fail)
         return Layout(
             self._source,
             self.text(job.get("name", "${name}"), "job.name"),
-            {
-                self._column(key, "defaults"): self.text(value, f"defaults.{key}")
-                for key, value in self._table("defaults").items()
-            },
+            defaults,
             self._variables,
             nodes,
             {self._column(key, "columns"): self._note(key, value) for key, value in self._table("columns").items()},
@@ -131,10 +146,16 @@ class _Reader:
         for key, value in self._table("variables").items():
             if not isinstance(value, str | int) or isinstance(value, bool):
                 self._fail(f"variables.{key}", "must be a text")
+            self._refuse_raw(key, f"variables.{key}")
             declared[key.strip().lower()] = str(value)
         wanted = {key.strip().lower(): value for key, value in given.items()}
-        for key in wanted:
-            if key not in declared and "${" + key + "}" not in _references(self._document):
+        used = set(_references(self._document))
+        for key, value in wanted.items():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise UsageError(f"layout {self._source}: --set {key}: its value is not UTF-8 text") from None
+            if key not in declared and (key not in used or key == _RAW):
                 near = nearest(key, declared)
                 hint = f"did you mean {near!r}?" if near else f"write ${{{key}}} in the layout, or leave --set out"
                 raise UsageError(f"layout {self._source}: --set {key}: no such variable in it", hint)
@@ -176,6 +197,9 @@ class _Reader:
         implied: tuple[object, ...] = ()
         if cls is TransformJoin:
             implied = (value["left"], value["right"])
+            for side in ("left", "right"):
+                if not isinstance(value[side], str):
+                    self._fail(f"{where}.{side}", "must be the key of a node")
         elif cls is TransformSql:
             sources = value["sources"]
             if not isinstance(sources, dict) or not sources:
@@ -183,22 +207,38 @@ class _Reader:
             implied = tuple(sources)
         given = value.get("parents", list(implied))
         given = [given] if isinstance(given, str) else given
-        if not isinstance(given, list) or not all(isinstance(parent, str) for parent in (*given, *implied)):
+        if not isinstance(given, list) or not all(isinstance(parent, str) for parent in given):
             self._fail(f"{where}.parents", "must be a list of node keys")
+        if "parents" in value and implied and set(given) != set(implied):
+            self._fail(f"{where}.parents", "are not the nodes that it names otherwise", "leave `parents` out here")
         return tuple(given)
 
-    def _check_parents(self, nodes: tuple[LayoutNode, ...]) -> None:
-        known = [node.key for node in nodes]
-        for node in nodes:
-            for parent in node.parents:
-                if parent not in known:
-                    near = nearest(parent, known)
-                    hint = f"did you mean {near!r}?" if near else f"the nodes are {', '.join(known)}"
-                    self._fail(f"nodes.{node.key}.parents", f"no node {parent!r}", hint)
-        try:
-            graphlib.TopologicalSorter({node.key: node.parents for node in nodes}).prepare()
-        except graphlib.CycleError as error:
-            self._fail(f"nodes.{error.args[1][0]}.parents", f"a circle: {' → '.join(error.args[1])}")
+    def _check_raw(self) -> None:
+        for table in ("defaults", "columns"):
+            for key in self._table(table):
+                self._refuse_raw(key, f"{table}.{key}")
+        if _RAW in _references(self._document):
+            self._fail("nodes", "no value can be ${nodes}", "a cell of that column replaces the whole layout")
+
+    def _refuse_raw(self, key: str, where: str) -> None:
+        if key.strip().lower() == _RAW:
+            self._fail(where, "the column `nodes` replaces a layout and is none of its own", "call it otherwise")
+
+    def _check_values(self, document: object) -> None:
+        """No whole number that JSON cannot carry, nothing too deep to walk through."""
+        level = [("", document)]
+        for _ in range(_DEEPEST):
+            below = []
+            for where, value in level:
+                if isinstance(value, int) and value not in _LONG:
+                    self._fail(where, "the number is too large", "write it as a text, in quotes")
+                if isinstance(value, dict):
+                    below += [(f"{where}.{key}".strip("."), inner) for key, inner in value.items()]
+                elif isinstance(value, list):
+                    below += [(f"{where}[{place}]", inner) for place, inner in enumerate(value)]
+            level = below
+        if level:
+            self._fail(level[0][0][:200], f"is nested more than {_DEEPEST} levels deep")
 
     def _note(self, key: str, value: object) -> ColumnNote:
         where = f"columns.{key}"
@@ -233,10 +273,10 @@ class _Reader:
         raise UsageError(f"layout {self._source}: {where}: {message}", hint)
 
 
-def _references(document: object) -> str:
-    """All texts of a document, lower-case: where a variable may be used."""
-    if isinstance(document, dict):
-        return "\n".join(_references(value) for value in document.values())
-    if isinstance(document, list):
-        return "\n".join(_references(value) for value in document)
-    return "".join(str(document).lower().split(" "))
+def _references(document: object) -> Iterator[str]:
+    """The names that any text of a document refers to."""
+    if isinstance(document, str):
+        yield from names_in(document)
+    elif isinstance(document, dict | list):
+        for value in document.values() if isinstance(document, dict) else document:
+            yield from _references(value)

@@ -235,7 +235,7 @@ class NodeShape:
     if_sent: tuple[tuple[str, Shape], ...]
 
 
-_NESTED: Mapping[str, type[msgspec.Struct]] = {
+NESTED: Mapping[str, type[msgspec.Struct]] = {
     "fieldList": n.Field,
     "filterConditionList": n.FilterCondition,
     "defineFieldList": n.DefineField,
@@ -244,6 +244,7 @@ _NESTED: Mapping[str, type[msgspec.Struct]] = {
     "aggregateFieldList": n.AggregateField,
     "missingValueFieldList": n.MissingValueField,
 }
+"""The keys whose values are lists of objects, and what these are."""
 
 
 def node_shapes(rules: Sequence[Rule] = RULES) -> Mapping[str, NodeShape]:
@@ -257,7 +258,7 @@ def node_shapes(rules: Sequence[Rule] = RULES) -> Mapping[str, NodeShape]:
     def shape_of(key: str) -> Shape:
         match how.get(key, How.EXACT):
             case How.SEQUENCE | How.SET as order:
-                nested = _NESTED.get(key)
+                nested = NESTED.get(key)
                 item: Shape = _Scalar(text)
                 if nested is n.Field:
                     item = field
@@ -284,7 +285,11 @@ def node_shapes(rules: Sequence[Rule] = RULES) -> Mapping[str, NodeShape]:
 def _field_shape(how: Mapping[str, How]) -> Shape:
     """A field whose nesting ends: the shape is unrolled, so that no JSON is deep enough to break it."""
     kind = _Scalar(_any_case if how.get("type") is How.ANY_CASE else text)
-    own: list[tuple[str, Shape]] = [("name", _Scalar(text)), ("type", kind)]
+    own: list[tuple[str, Shape]] = [("name", _Scalar(text))]
+    if how.get("type") is not How.NEVER:
+        own.append(("type", kind))
+    if how.get("properties") is How.NEVER:
+        return Record.of(own)
     field: Shape = Record.of([*own, ("properties", _Scalar(text))])
     for _ in range(_DEEPEST):
         field = Record.of([*own, ("properties", _Items(field, how.get("properties") is not How.SET))])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from bulkjobs.graph.cell_error import CellError, shown
 
@@ -30,9 +30,10 @@ def check_name(text: str) -> None:
     raise CellError("bad-name", _fault(text), _hint(text))
 
 
-def are_names(texts: Iterable[str]) -> bool:
+def are_names(texts: Sequence[str]) -> bool:
     """Whether the service takes all of them: one search, for the many columns in which nothing is wrong."""
-    return _NAMES.fullmatch("\n".join(texts)) is not None
+    together = "\n".join(texts)  # a line break within a text would make two good ones of it
+    return _NAMES.fullmatch(together) is not None and together.count("\n") == len(texts) - 1
 
 
 def default_name(bucket: str, prefix: str) -> str:

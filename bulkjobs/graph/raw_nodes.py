@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from bulkjobs.graph.buckets import check_prefix
 from bulkjobs.graph.cell_error import CellError
+from bulkjobs.graph.finding import quoted
 from bulkjobs.graph.ids import key_parts, node_id, owner_part
-from bulkjobs.graph.nodes import NODE_TYPES, Node, TransformJoin, TransformSql
+from bulkjobs.graph.nodes import NODE_TYPES, Node, SourceObs, Target, TargetObs, TransformJoin, TransformSql
 from bulkjobs.graph.suggest import nearest
+from bulkjobs.graph.template import ADDRESS
+from bulkjobs.graph.values import check_region
 from bulkjobs.graph.verdicts import Verdict, judge_nodes
-from bulkjobs.graph.wire import DEEPEST, decode_json, refuse_unknown
+from bulkjobs.graph.wire import DEEPEST, decode_json, json_of, refuse_unknown
 
 _MOST = 1000
 
@@ -28,7 +32,8 @@ def read_nodes(text: str) -> list[Node]:
 
 def judge_raw(nodes: Sequence[Node]) -> list[Verdict]:
     """The findings of the graph rules; a node is called by its place and type."""
-    return judge_nodes(nodes, [f"{place} ({_word(node)})" for place, node in enumerate(nodes, start=1)])
+    labels = [f"{place} ({_word(node)})" for place, node in enumerate(nodes, start=1)]
+    return [*_bad_places(nodes, labels), *judge_nodes(nodes, labels)]
 
 
 def encode_raw(name: str, nodes: Sequence[Node]) -> bytes:
@@ -37,6 +42,27 @@ def encode_raw(name: str, nodes: Sequence[Node]) -> bytes:
     parts = key_parts(str(node.id) for node in nodes)
     ids = {node.id: node_id(owner, parts[str(node.id)]) for node in nodes}
     return msgspec.json.encode([_renumbered(node, ids) for node in nodes])
+
+
+def addresses(nodes: Sequence[Node]) -> Iterator[tuple[bool, list[bytes], bytes]]:
+    """Where the nodes read and write: whether it is a target, its address as in ``template.Place``, its update type."""
+    for node in nodes:
+        keys = ADDRESS.get(type(node))
+        if keys is not None:
+            values = msgspec.to_builtins(node)
+            parts = [json_of(keys[0]), *(json_of(values[key]) for key in keys)]
+            yield isinstance(node, Target), parts, json_of(values.get("updateType", ""))
+
+
+def _bad_places(nodes: Sequence[Node], labels: Sequence[str]) -> Iterator[Verdict]:
+    """What a layout asks of the cell of a prefix or region, and the graph rules do not."""
+    for node, label in zip(nodes, labels, strict=True):
+        if isinstance(node, SourceObs | TargetObs):
+            for check, text in ((check_region, node.region_no), (check_prefix, node.prefix)):
+                try:
+                    check(text)
+                except CellError as error:
+                    yield Verdict(label, "error", error.code, f"node {quoted(label)}: {error.message}", error.hint)
 
 
 def _node(item: object, where: str) -> Node:

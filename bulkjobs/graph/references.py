@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r"\$(?:\$|\{([^{}]*)\})|\$")
@@ -43,6 +43,11 @@ class Text:
 
     def fill(self, cells: Mapping[str, str]) -> str:
         return "".join([part if isinstance(part, str) else cells[part.name] for part in self.parts])
+
+
+def names_in(text: str) -> Iterator[str]:
+    """The names that a text refers to, columns and variables alike; what is no reference is passed over."""
+    return (token.group(1).strip().lower() for token in _TOKEN.finditer(text) if token.group(1) is not None)
 
 
 def parse_text(text: str, variables: Mapping[str, str]) -> Text:

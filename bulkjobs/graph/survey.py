@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bulkjobs.graph.across_rows import AcrossRows, Clash
+from bulkjobs.graph.columns import NAME
 from bulkjobs.graph.expand import Expander, Expansion
 from bulkjobs.inventory.problems import Problem, Severity
 from bulkjobs.inventory.reader import InventoryFile
 from bulkjobs.inventory.rows import Chunk
+from bulkjobs.plain import plain
 
-_TOLD: dict[str, tuple[Severity, str, str, str | None]] = {
+_TOLD: dict[str, tuple[Severity, str | None, str, str | None]] = {
     "duplicate-name": ("error", "name", "the same job name as {other}", "every row needs a name of its own"),
     "name-differs-in-case": (
         "warning",
@@ -23,18 +25,20 @@ _TOLD: dict[str, tuple[Severity, str, str, str | None]] = {
     ),
     "same-target": (
         "warning",
-        "target_prefix",
+        None,
         "the job writes to the same place as {other}",
         "one may replace what the other wrote",
     ),
     "overwrites-source": (
         "warning",
-        "target_prefix",
+        None,
         "the job overwrites what {other} reads",
         "its run destroys that input; choose another target, or APPEND",
     ),
 }
 _GROUPS = 10_000
+_Read = tuple[Chunk, int, Expansion]
+"""A row that was read again: its chunk, its place there, and what the chunk became."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ class Survey:
         number = next((i for i, file in enumerate(self._files) if file.path == problem.file), 0)
         return number, problem.line or 0
 
-    def _problem(self, clash: Clash, row: tuple[Chunk, int, str | None] | None) -> Problem:
+    def _problem(self, clash: Clash, row: _Read | None) -> Problem:
         severity, column, message, hint = _TOLD[clash.code]
         number, line = self.where(clash.seq)
         other_number, other_line = self.where(clash.other)
@@ -148,19 +152,25 @@ class Survey:
         other = f"line {other_line}" if number == other_number else f"{self._files[other_number].path}:{other_line}"
         if clash.seq == clash.other:
             other = "it"
+        message = message.format(other=other)
         value = None
         if row is not None:
-            chunk, i, name = row
-            place = chunk.header.index.get(column)
-            value = chunk.rows[i][place] if place is not None and place < len(chunk.rows[i]) else None
+            chunk, i, expansion = row
+            if clash.place is not None:
+                column = self._across.column_of(clash, i, expansion)
+            place = None if column is None else chunk.header.index.get(column)
+            if place is not None:
+                column = chunk.header.names[place]
+                value = chunk.rows[i][place] if place < len(chunk.rows[i]) else None
             if clash.code == "duplicate-name" and not value:
-                message += f": {name}"
-                hint = "it was made from bucket and prefix, which are the same: add a `name`"
-        return Problem(path, line, column, value, clash.code, severity, message.format(other=other), hint)
+                message += f": {plain(str(expansion.names[i]), 120)}"
+                if NAME in self._expander.layout.job_name.names:
+                    hint = "it was made from bucket and prefix, which are the same: add a `name`"
+        return Problem(path, line, column, value, clash.code, severity, message, hint)
 
-    def _cells(self, wanted: set[int]) -> dict[int, tuple[Chunk, int, str | None]]:
+    def _cells(self, wanted: set[int]) -> dict[int, _Read]:
         """The rows ``wanted``, read again."""
-        found: dict[int, tuple[Chunk, int, str | None]] = {}
+        found: dict[int, _Read] = {}
         if not wanted:
             return found
         first = 0
@@ -168,8 +178,8 @@ class Survey:
             for chunk in file.chunks():
                 here = [seq for seq in wanted if first <= seq < first + len(chunk.rows)]
                 if here:
-                    names = self._expander.expand(chunk).names
-                    found |= {seq: (chunk, seq - first, names[seq - first]) for seq in here}
+                    expansion = self._expander.expand(chunk)
+                    found |= {seq: (chunk, seq - first, expansion) for seq in here}
                 first += len(chunk.rows)
                 if len(found) == len(wanted):
                     return found

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from bulkjobs.errors import UsageError
+from bulkjobs.graph import nodes as n
 from bulkjobs.graph.cell_error import CellError
 from bulkjobs.graph.ids import key_parts
 from bulkjobs.graph.layout import Layout, LayoutNode
-from bulkjobs.graph.nodes import TransformFilter, TransformJoin, TransformSql
+from bulkjobs.graph.nodes import Node, TransformFilter, TransformJoin, TransformSql
+from bulkjobs.graph.order import parents_first
 from bulkjobs.graph.references import BadReference, Text, parse_text
 from bulkjobs.graph.slots import Slot
 from bulkjobs.graph.values import Kind, kind_of, maker, takes_plain, words_of
@@ -74,8 +76,9 @@ class _Compiler:
         self._parts = key_parts(self._all)
         self._pieces: list[Piece] = []
         self._values: dict[tuple[str, str], bytes | Slot] = {}
-        conditional = (name for node in layout.nodes if node.when is not None for name in node.when.names)
-        self._optional = frozenset((*layout.defaults, *conditional))
+        conditional = {name for node in layout.nodes if node.when is not None for name in node.when.names}
+        self._optional = conditional | {name for name in layout.defaults if _may_be_empty(layout, name, conditional)}
+        self._stands_for = self._moved_up()
 
     def template(self) -> Template:
         self._pieces.append(b"[")
@@ -130,7 +133,7 @@ class _Compiler:
 
     def _side(self, node: LayoutNode, side: str) -> None:
         key = node.values[side]
-        found = self._moved_up(key)
+        found = self._stands_for[key]
         if len(found) != 1:
             self._fail(node, side, f"`when` drops node {key!r}, and a join needs both its sides")
         self._id(found[0])
@@ -140,7 +143,7 @@ class _Compiler:
         self._pieces.append(b',"sourceNameList":[')
         place = 0
         for key, name in sources.items():
-            for parent in self._moved_up(key):
+            for parent in self._stands_for[key]:
                 self._pieces.append((b"," if place else b"") + b'{"parentId":')
                 self._id(parent)
                 self._pieces.append(b',"newName":')
@@ -152,25 +155,32 @@ class _Compiler:
     def _parents(self, node: LayoutNode) -> list[str]:
         found: dict[str, None] = {}
         for parent in node.parents:
-            found.update(dict.fromkeys(self._moved_up(parent)))
+            found.update(dict.fromkeys(self._stands_for[parent]))
         return list(found)
 
-    def _moved_up(self, key: str) -> list[str]:
-        """The node ``key``, or those that stand in its place when it is dropped."""
-        if key not in self._absent:
-            return [key]
-        found: dict[str, None] = {}
-        for parent in self._all[key].parents:
-            found.update(dict.fromkeys(self._moved_up(parent)))
-        return list(found)
+    def _moved_up(self) -> Mapping[str, Sequence[str]]:
+        """By key, the node itself, or those that stand in its place when it is dropped."""
+        keys = list(self._all)
+        places = {key: place for place, key in enumerate(keys)}
+        found: dict[str, Sequence[str]] = {}
+        for place in parents_first([[places[parent] for parent in self._all[key].parents] for key in keys]):
+            key = keys[place]
+            up = dict.fromkeys(above for parent in self._all[key].parents for above in found[parent])
+            found[key] = list(up) if key in self._absent else [key]
+        return found
 
     def _id(self, key: str) -> None:
         self._pieces += [OWNER, b"%03d" % self._parts[key]]
 
     def _value(self, node: LayoutNode, key: Key, value: Any, kind: Kind | None = None, prefix: bytes = b"") -> None:
         kind = kind or kind_of(node.type, key)
-        if kind in (Kind.TEXT, Kind.CHOICE, Kind.INTEGER) and not isinstance(value, str | int):
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if kind in (Kind.TEXT, Kind.CHOICE, Kind.INTEGER) and not (isinstance(value, str) or is_number):
             self._fail(node, key.name, "must be a text")
+        if kind is Kind.FILTER and not isinstance(value, str):
+            self._fail(node, key.name, "must be a text", "several filters are several nodes")
+        if kind is Kind.TEXT and value == "" and key.required:
+            self._fail(node, key.name, "is empty")
         if kind in (Kind.FIELDS, Kind.NAMES, Kind.OBJECTS) and not isinstance(value, str | list):
             self._fail(node, key.name, "must be a text or a list")
         try:
@@ -204,7 +214,7 @@ class _Compiler:
         return parse_text(str(value), self._layout.variables)
 
     def _place(self, node: LayoutNode) -> Place | None:
-        keys = _ADDRESS.get(node.type.__name__)
+        keys = ADDRESS.get(node.type)
         if keys is None:
             return None
         parts = tuple(self._values[node.key, key] for key in keys)
@@ -214,14 +224,28 @@ class _Compiler:
         raise UsageError(f"layout {self._layout.source}: nodes.{node.key}.{key}: {message}", hint)
 
 
-_ADDRESS: Mapping[str, Sequence[str]] = {
-    "SourceObs": ("bucketName", "prefix"),
-    "TargetObs": ("bucketName", "prefix"),
-    "SourceCatalog": ("database", "table"),
-    "TargetCatalog": ("database", "table"),
-    "SourceCdbMysql": ("connectionId", "table"),
-    "TargetCdbMysql": ("connectionId", "table"),
-    "SourceCdbPostgresql": ("connectionId", "table"),
-    "TargetCdbPostgresql": ("connectionId", "table"),
+def _may_be_empty(layout: Layout, name: str, conditional: Set[str]) -> bool:
+    """Whether a column may be empty although a node needs it: by ``x = ""``, or by a default that itself may be."""
+    seen: set[str] = set()
+    while name not in seen:
+        if name in conditional:
+            return True
+        seen.add(name)
+        default = layout.defaults.get(name)
+        if default is None or default.whole is None:
+            return default is not None and default.literal == ""
+        name = default.whole
+    return False
+
+
+ADDRESS: Mapping[type[Node], Sequence[str]] = {
+    n.SourceObs: ("bucketName", "prefix"),
+    n.TargetObs: ("bucketName", "prefix"),
+    n.SourceCatalog: ("database", "table"),
+    n.TargetCatalog: ("database", "table"),
+    n.SourceCdbMysql: ("connectionId", "table"),
+    n.TargetCdbMysql: ("connectionId", "table"),
+    n.SourceCdbPostgresql: ("connectionId", "table"),
+    n.TargetCdbPostgresql: ("connectionId", "table"),
 }
 """The keys that say where a node's data is."""

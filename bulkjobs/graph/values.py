@@ -15,7 +15,8 @@ from bulkjobs.graph.references import BadReference, Text
 from bulkjobs.graph.suggest import nearest
 from bulkjobs.graph.wire import Key, decode_json, item_of, json_of, read_list
 
-_INTEGER = range(-(1 << 31), 1 << 31)
+_INTEGER = range(1, 1 << 31)
+"""What `coalesce` takes, the one number there is: a count of files."""
 
 
 class Kind(Enum):
@@ -140,11 +141,12 @@ def _filled(value: Any, cells: Mapping[str, str]) -> Any:
 
 def _text_check(cls: type, key: str) -> Callable[[str], None] | None:
     if cls in (SourceObs, TargetObs):
-        return {"bucketName": check_bucket, "prefix": check_prefix, "regionNo": _check_region}.get(key)
+        return {"bucketName": check_bucket, "prefix": check_prefix, "regionNo": check_region}.get(key)
     return None
 
 
-def _check_region(text: str) -> None:
+def check_region(text: str) -> None:
+    """Raises CellError (``bad-region``) for what is no region number."""
     if not (text.isascii() and text.isdigit()):
         raise CellError("bad-region", f"{text[:60]!r} is not a region number", "1 is Korea")
 
@@ -162,8 +164,10 @@ def _choice(text: str, words: Sequence[str]) -> str:
 
 def _integer(text: str) -> bytes:
     digits = text.strip()
-    if not (digits.isascii() and digits.removeprefix("-").isdigit() and len(digits) < 12 and int(digits) in _INTEGER):
-        raise CellError("not-a-number", f"{text[:60]!r} is not a whole number")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 12 and int(digits) in _INTEGER):
+        raise CellError(
+            "not-a-number", f"{text[:60]!r} is not a whole number from 1 on", "for example 4; it counts files"
+        )
     return b"%d" % int(digits)
 
 
@@ -187,9 +191,7 @@ def _objects(value: Any, item: type[Any], what: str) -> bytes:
     return json_of(read_list(value, item, what))
 
 
-def _filter(value: Any) -> bytes:
-    if not isinstance(value, str):
-        raise CellError("bad-filter", "must be a text")
+def _filter(value: str) -> bytes:
     parsed = parse_filter(value)
     return b'%b,"filterConditionList":%b' % (json_of(parsed.filter_type), json_of(parsed.conditions))
 

@@ -9,9 +9,13 @@ import msgspec
 
 from bulkjobs.graph.checks import check_graph
 from bulkjobs.graph.filters import value_problem
+from bulkjobs.graph.finding import quoted
 from bulkjobs.graph.flow import flow
 from bulkjobs.graph.nodes import Node, TransformFilter
 from bulkjobs.inventory.problems import Severity
+
+OVERWRITES = "overwrites-source"
+"""The code of a target that lies where a source of the same graph does."""
 
 _decoder = msgspec.json.Decoder(list[Node])
 
@@ -61,5 +65,6 @@ def _filter_values(nodes: Sequence[Node], labels: Sequence[str]) -> list[Verdict
             word = fields.get(condition.name)
             message = value_problem(condition, word) if word else None
             if message:
+                message = f"node {quoted(labels[place])}: {message}"
                 found.append(Verdict(labels[place], "warning", "value-type", message, None))
     return found

@@ -56,7 +56,7 @@ def read_list(value: object, item: type[msgspec.Struct], what: str) -> list[Any]
 def refuse_unknown(value: object, cls: type[msgspec.Struct], where: str, deeper: int) -> None:
     """Raises CellError for a key that ``cls`` does not have, here and in the lists below."""
     if not deeper:
-        raise CellError("nested-too-deep", f"{where}: nested more than {DEEPEST} levels deep")
+        raise CellError("nested-too-deeply", f"{where}: nested more than {DEEPEST} levels deep")
     if not isinstance(value, dict):
         raise CellError("bad-json", f"{where} must be an object")
     known = keys_of(cls)
