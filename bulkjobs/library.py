@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +21,16 @@ from bulkjobs.dataflow.credentials import find_credentials
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT, checked_endpoint
 from bulkjobs.dataflow.signature import Credentials
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.export import live_jobs
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.history import History, has_run
 from bulkjobs.engine.submit import Result, Submit
 from bulkjobs.engine.verify import Verified, verify_rows
 from bulkjobs.engine.work import Tally
 from bulkjobs.errors import BulkJobsError, UsageError
+from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.graph.expand import Expander
+from bulkjobs.graph.exported import Refused, Row, export_rows
 from bulkjobs.graph.sample import SampledRow
 from bulkjobs.graph.validation import sendable_rows, validate
 from bulkjobs.inventory.limits import Limits
@@ -36,10 +40,12 @@ from bulkjobs.report.render import render
 from bulkjobs.settings import ACCOUNT, REPORT_DIR, STATE, Settings
 
 __all__ = [
+    "ExportSummary",
     "Places",
     "Submitted",
     "Target",
     "checked_run_id",
+    "export",
     "new_run_id",
     "render_again",
     "sendable_rows",
@@ -98,6 +104,7 @@ async def submit(
     clock: Clock | None = None,
     tally: Tally | None = None,
     log: Log | None = None,
+    comparison: Comparison = BUILT_IN,
     on_start: Callable[[Submit, str], None] | None = None,
 ) -> Submitted:
     """Make every row of ``inventories`` exactly one job, and write the report.
@@ -123,8 +130,13 @@ async def submit(
             for killed in journal.end_killed_runs():
                 log.warning("run.killed", killed=killed)
             _write_missing_reports(journal, log)
-            journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms())
-            run = Submit(files, expander or Expander(), journal, client, settings, clock, tally, log)
+            facts = {} if settings.shard is None else {"shard": str(settings.shard)}
+            journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms(), facts)
+            if not target.sandbox and journal.is_new_scope():
+                log.warning("scope.new", endpoint=scope, account=target.account, known="other scopes only")
+            run = Submit(
+                files, expander or Expander(), journal, client, settings, clock, tally, log, comparison=comparison
+            )
             if on_start is not None:
                 on_start(run, run_id)
             result = await run.run()
@@ -153,6 +165,44 @@ async def verify(
     async with _connected(target, "verify", settings) as (client, _):
         await verify_rows(rows, client, settings, clock, Tally(), log or SilentLog(), verified)
     return verified
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """What became of an export: rows written, those of them in the ``nodes`` column, and jobs that no row can hold."""
+
+    rows: int
+    as_nodes: int
+    refused: Sequence[Refused]
+
+
+async def export(
+    target: Target,
+    write: Callable[[Sequence[Row]], None],
+    pattern: str = "*",
+    settings: Settings | None = None,
+    *,
+    comparison: Comparison = BUILT_IN,
+    clock: Clock | None = None,
+    log: Log | None = None,
+) -> ExportSummary:
+    """Give ``write`` every live job whose name matches ``pattern`` (a glob) as rows of ``graph.exported.COLUMNS``.
+
+    Submitted with the built-in layout, each row is found to exist. Raises AccessError and NotFinished when the
+    service will not answer, and what ``write`` raises.
+    """
+    settings, clock = settings or Settings(), clock or Clock()
+    expander, refused = Expander(), list[Refused]()
+    rows = as_nodes = 0
+    is_wanted = partial(fnmatchcase, pat=pattern)
+    async with _connected(target, "export", settings) as (client, _):
+        async for live in live_jobs(client, settings, clock, Tally(), log or SilentLog(), is_wanted):
+            exported = export_rows(live.jobs, expander, comparison)
+            write(exported.rows)
+            rows += len(exported.rows)
+            as_nodes += exported.as_nodes
+            refused += (*live.refused, *exported.refused)
+    return ExportSummary(rows, as_nodes, refused)
 
 
 def render_again(state: Path, run_id: str, report_dir: Path | None = None) -> tuple[Path, Mapping[str, object]]:

@@ -56,6 +56,7 @@ def test_the_first_command_sets_up_and_runs_the_main_job_on_a_clean_checkout(che
     assert said[-len(expected) :] == expected
     (run,) = [path for path in (checkout / "reports").iterdir() if path.is_dir()]
     assert sorted(path.name for path in run.iterdir()) == [
+        "report.html",
         "results.csv",
         "results.parquet",
         "retry.csv",

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bulkjobs.cli.options import parse_variables
+import click
+
+from bulkjobs.cli.options import COMPARE, parse_variables
 from bulkjobs.dataflow.contract import Api, Contract
 from bulkjobs.inventory.limits import Limits
 
 if TYPE_CHECKING:
+    from bulkjobs.graph.comparison import Comparison
     from bulkjobs.graph.expand import Expander
     from bulkjobs.graph.layout import Layout
     from bulkjobs.library import Target
@@ -59,3 +62,11 @@ def expander_of(given: Given) -> Expander:
     from bulkjobs.graph.expand import Expander  # noqa: PLC0415  # not for --help
 
     return Expander(layout_of(given))
+
+
+def comparison_of(ctx: click.Context | None = None) -> Comparison:
+    """The rules of comparison in force for the command that runs: the built-in ones, and those of ``--config``."""
+    from bulkjobs.graph.comparison import BUILT_IN, Comparison  # noqa: PLC0415  # not for --help
+
+    rules = (ctx or click.get_current_context()).meta.get(COMPARE, ())
+    return Comparison(rules) if rules else BUILT_IN

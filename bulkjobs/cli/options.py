@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bulkjobs.cli.amounts import Duration, Halt, Part
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT
 from bulkjobs.errors import UsageError
 from bulkjobs.inventory.limits import Limits
@@ -17,6 +18,9 @@ from bulkjobs.settings import ACCOUNT, REPORT_DIR, STATE, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
+
+COMPARE = "compare"
+"""The tables of ``--config`` that hold rules of comparison, and where a command's context keeps them."""
 
 
 class _Rate(click.ParamType[float | None]):
@@ -61,6 +65,10 @@ def _load_config(ctx: click.Context, _param: click.Parameter, path: Path | None)
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"--config {path}: not valid TOML: {error}") from None
+    if COMPARE in values:
+        from bulkjobs.graph.comparison import read_rules  # noqa: PLC0415  # not for --help
+
+        ctx.meta[COMPARE] = read_rules(values.pop(COMPARE), f"--config {path}")
     known = _settings_of(ctx.command)
     defaults = {}
     for key, value in values.items():
@@ -184,6 +192,24 @@ pace = _together(
         show_default=True,
         help="Seconds without any answer of the service before the run ends unfinished.",
     ),
+)
+
+budget = _together(
+    option(
+        "--halt",
+        type=Halt(),
+        default=str(_settings.halt),
+        show_default=True,
+        help="Stop when so many rows are rejected; a percentage counts after 20 rows.",
+    ),
+    option(
+        "--canary",
+        type=click.IntRange(0),
+        help="Rows to create first, beyond one of each shape.  [default: automatic, for more than 20 creates]",
+    ),
+    option("--deadline", type=Duration(), help="End by then: sending stops early enough, e.g. 50m."),
+    option("--max-jobs", type=click.IntRange(0), help="Refuse a plan with more creates."),
+    option("--shard", type=Part(), help="Only this part of the rows, by name: 2/4 is the second of four."),
 )
 
 asking_pace = _together(

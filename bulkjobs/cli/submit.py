@@ -16,7 +16,8 @@ import click
 from rich.console import Console
 
 from bulkjobs.cli import options
-from bulkjobs.cli.given import expander_of, limits_of, target_of
+from bulkjobs.cli.collector import collect_rarely
+from bulkjobs.cli.given import comparison_of, expander_of, limits_of, target_of
 from bulkjobs.cli.log_setup import open_log
 from bulkjobs.cli.progress import watch
 from bulkjobs.cli.summary import show_problems, show_summary, write_json
@@ -38,6 +39,7 @@ Examples:
 @options.target
 @options.graph
 @options.pace
+@options.budget
 @options.state
 @options.report_dir
 @options.option("--run-id", help="Name of the run and of its report's folder.  [default: from the time]")
@@ -54,6 +56,7 @@ def command(inventories: tuple[Path, ...], **given: Any) -> int:
 async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
     from bulkjobs.library import Places, checked_run_id, new_run_id, submit  # noqa: PLC0415  # aiohttp, pandas
 
+    collect_rarely()
     target = target_of(given)
     settings = Settings(
         rate=given["rate"],
@@ -63,6 +66,11 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
         max_attempts=given["max_attempts"],
         patience=given["patience"],
         max_problems=given["max_problems"],
+        halt=given["halt"],
+        canary=given["canary"],
+        deadline=given["deadline"],
+        max_jobs=given["max_jobs"],
+        shard=given["shard"],
     )
     clock_now = _now_ms()
     places = Places(given["state"], given["report_dir"])
@@ -83,6 +91,7 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
                 limits=limits_of(given),
                 tally=tally,
                 log=log,
+                comparison=comparison_of(),
                 on_start=lambda run, _: _listen(run.stop, console),
             )
     result = submitted.result

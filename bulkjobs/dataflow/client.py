@@ -49,13 +49,19 @@ class CallFailed(NotFinished):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as getJob shows it. ``nodes`` is decoded JSON of untrusted origin."""
+    """A job as getJob shows it. ``nodes`` is decoded JSON of untrusted origin.
+
+    When it last ran, and how that went, may be shown here or in lists only.
+    """
 
     job_id: str
     name: str | None
     status: str | None
     updated_date: str | None
     nodes: object
+    created_date: str | None = None
+    last_execution_status: str | None = None
+    last_execution_date: str | None = None
 
     @property
     def is_live(self) -> bool:
@@ -77,7 +83,7 @@ class DataFlowClient:
         timeout: float = 30.0,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        self._contract = contract or Contract()
+        self.contract = contract or Contract()
         self._transport = Transport(checked_endpoint(endpoint), credentials, timeout, now_ms)
 
     async def __aenter__(self) -> Self:
@@ -89,7 +95,7 @@ class DataFlowClient:
 
     async def create_job(self, name: str, nodes: bytes) -> Answer:
         """createJob, sent exactly once. ``nodes``: the JSON array of nodes. Never raises for what a server does."""
-        body = self._contract.create_body(name, nodes)
+        body = self.contract.create_body(name, nodes)
         return self._judged(await self._transport.call("POST", f"{PREFIX}/jobs", body), name)
 
     async def verify_job(self, name: str, nodes: bytes) -> Answer | None:
@@ -136,12 +142,15 @@ class DataFlowClient:
             short_text(document.get("status")),
             short_text(document.get("updatedDate")),
             document.get("nodes"),
+            short_text(document.get("createdDate")),
+            short_text(document.get("lastExecutionStatus")),
+            short_text(document.get("lastExecutionDate")),
         )
 
     async def update_job(self, job_id: str, name: str, nodes: bytes) -> None:
         """updateJob: PUT under ``2025-03``, PATCH under ``2026-09``."""
         encoded = msgspec.json.encode(name)
-        if self._contract.api is Api.V2025_03:
+        if self.contract.api is Api.V2025_03:
             body = b'{"name":%b,"type":"DATAFLOW","isTemp":false,"nodes":%b}' % (encoded, nodes)
             reply = await self._transport.call("PUT", _job_target(job_id), body)
         else:
@@ -151,9 +160,9 @@ class DataFlowClient:
             raise self._failed("updateJob", reply)
 
     async def delete_job(self, job_id: str) -> None:
-        """deleteJob."""
+        """deleteJob. Whatever is not the documented ``true`` leaves open whether the job was deleted."""
         reply = await self._transport.call("DELETE", _job_target(job_id))
-        if not _is_whole(reply):
+        if not _is_whole(reply) or decode(reply.body) is not True:
             raise self._failed("deleteJob", reply)
 
     def _failed(self, call: str, reply: Reply | Failure) -> CallFailed:
@@ -173,6 +182,10 @@ class DataFlowClient:
             text = reply.body.decode("utf-8", "surrogateescape") if len(reply.body) <= _ERROR_BOUND else ""
             reply = replace(reply, body=self._transport.scrub(text).encode("utf-8", "surrogateescape"))
         answer = judge(reply, name)
+        if answer.verdict is Verdict.CREATED:
+            texts = (answer.job_status, answer.updated_date, answer.trace_id)
+            if texts == tuple(map(self._scrub, texts)):
+                return answer  # as nearly always: a copy of it takes 3 µs
         scrub = self._scrub
         return replace(
             answer,

@@ -19,6 +19,7 @@ class ListedJob:
     status: str | None
     updated_date: str | None
     last_execution_status: str | None = None
+    last_execution_date: str | None = None
 
     @property
     def is_live(self) -> bool:
@@ -58,6 +59,7 @@ def parse_page(body: bytes, asked: int, seen_before: int) -> Page | None:
                 short_text(item.get("status")),
                 short_text(item.get("updatedDate")),
                 short_text(item.get("lastExecutionStatus")),
+                short_text(item.get("lastExecutionDate")),
             )
         )
     limit, count = document.get("limit"), document.get("count")

@@ -15,7 +15,7 @@ from enum import Enum, StrEnum
 from typing import assert_never
 
 from bulkjobs.dataflow.replies import Answer, Cause, Verdict
-from bulkjobs.engine.records import Outcome
+from bulkjobs.engine.records import ChangeKind, Outcome
 
 ACCEPTED_LOOKS = 3
 """Lookups, one settle time apart, before a job that was accepted but is not to be found is UNRESOLVED."""
@@ -60,12 +60,13 @@ class RowState:
     ``unknown``: an attempt of unknown end is open, of this run or an earlier one. ``doubted``: there was one, and a
     lookup did not find its job, which may yet show up. ``accepted``: a 2xx without a usable jobId was seen in this
     run. ``refusal``: a refusal that waits for its lookup. ``looks``: lookups since the last attempt. ``last``: the
-    newest answer, for the report.
+    newest answer, for the report. ``change``: the open attempt is no create.
     """
 
     attempts: int = 0
     unknown: bool = False
     doubted: bool = False
+    change: ChangeKind | None = None
     accepted: bool = False
     refusal: Answer | None = None
     looks: int = 0
@@ -124,7 +125,6 @@ Decision = Send | Look | Finish | Halt
 def on_answer(row: RowState, answer: Answer) -> tuple[RowState, Decision]:
     """What follows a create's answer."""
     sent = replace(row, attempts=row.attempts + 1, looks=0, last=answer)
-    unsent = replace(row, last=answer)
     match answer.verdict:
         case Verdict.CREATED:
             return sent, Finish(
@@ -141,11 +141,12 @@ def on_answer(row: RowState, answer: Answer) -> tuple[RowState, Decision]:
             return sent, _finish(Outcome.REJECTED, answer)
         case Verdict.HALTED:
             assert answer.cause is not None
-            state = unsent if answer.cause is Cause.QUOTA else sent
+            state = replace(row, last=answer) if answer.cause is Cause.QUOTA else sent
             return state, Halt(answer.cause, answer, _finish(Outcome.NOT_SENT, answer))
         case Verdict.THROTTLED:
-            return unsent, Send(Delay.THROTTLED)
+            return replace(row, last=answer), Send(Delay.THROTTLED)
         case Verdict.NOT_SENT:
+            unsent = replace(row, last=answer)
             if answer.cause is not None:
                 return unsent, Halt(answer.cause, answer, _finish(Outcome.NOT_SENT, answer))
             return unsent, Send(Delay.NOT_SENT)
@@ -163,8 +164,15 @@ def on_lookup(row: RowState, seen: Seen, max_attempts: int) -> tuple[RowState, D
     if len(seen.matches) > 1:
         return row, several([match.job_id for match in seen.matches])
     if seen.matches:
-        return row, recognise(seen.matches[0], unknown=row.unknown or row.doubted)
+        return row, recognise(seen.matches[0], unknown=row.unknown or row.doubted, change=row.change)
     return _absent(row, seen, max_attempts)
+
+
+def orphan_without_job(change: ChangeKind | None) -> Finish:
+    """How an attempt ends whose name the inventory does not list and whose job is not there."""
+    if change is ChangeKind.DELETE:
+        return Finish(Outcome.DELETED)
+    return Finish(Outcome.NOT_SENT, message="no such job was made" if change is None else "the job is gone")
 
 
 def unresolved(row: RowState) -> Finish:
@@ -172,12 +180,12 @@ def unresolved(row: RowState) -> Finish:
     return replace(_finish(Outcome.UNRESOLVED, row.last), is_open=True)
 
 
-def recognise(match: Match, *, unknown: bool) -> Finish:
-    """The one live job of the name, compared. ``unknown``: an attempt of ours has no known end."""
+def recognise(match: Match, *, unknown: bool, change: ChangeKind | None = None) -> Finish:
+    """The one live job of the name, compared. ``unknown``: an attempt of ours, ``change`` or create, has no known end."""
     outcome, code, message = Outcome.EXISTING, None, None
     match match.relation:
         case Relation.OURS_EQUAL:
-            outcome = Outcome.ADOPTED if unknown else Outcome.EXISTING
+            outcome = _MADE[change] if unknown else Outcome.EXISTING
         case Relation.FOREIGN_EQUAL:
             pass
         case Relation.OURS_DIFFERS:
@@ -193,6 +201,9 @@ def recognise(match: Match, *, unknown: bool) -> Finish:
     return Finish(outcome, match.job_id, match.status, match.updated_date, None, code, message, relation=match.relation)
 
 
+_MADE = {None: Outcome.ADOPTED, ChangeKind.UPDATE: Outcome.UPDATED, ChangeKind.DELETE: Outcome.EXISTING}
+
+
 def several(job_ids: Sequence[str]) -> Finish:
     """Several live jobs of one name: a person has to decide."""
     ids = ", ".join(job_id or "?" for job_id in job_ids)
@@ -202,7 +213,7 @@ def several(job_ids: Sequence[str]) -> Finish:
 def _absent(row: RowState, seen: Seen, max_attempts: int) -> tuple[RowState, Decision]:
     if row.accepted:
         return row, unresolved(row) if row.looks >= ACCEPTED_LOOKS else Look()
-    clean = replace(row, unknown=False, doubted=row.doubted or row.unknown, refusal=None)
+    clean = replace(row, unknown=False, doubted=row.doubted or row.unknown, change=None, refusal=None)
     if row.refusal is not None and not seen.deleted:
         return clean, _finish(Outcome.REJECTED, row.refusal)
     if row.attempts >= max_attempts:

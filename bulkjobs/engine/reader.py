@@ -63,6 +63,10 @@ class Reader:
         self._first_patience = first_patience
         self._reached = False
 
+    async def permission(self) -> float:
+        """Wait for the turn of a write; the time at which it may leave. One waiter at a time, reads among them."""
+        return await self._acquire()
+
     async def get_job(self, job_id: str) -> Job | None:
         return await self._patiently("getJob", lambda: self._client.get_job(job_id))
 

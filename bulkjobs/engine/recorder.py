@@ -8,10 +8,13 @@ from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.writer import Kind
-from bulkjobs.engine.protocol import Finish
+from bulkjobs.engine.protocol import Decision, Finish, Halt, Look, Match, Relation, Seen, Send
 from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.work import Tally, Work
 from bulkjobs.logs import Log
+
+_IDS_KEPT = 20
+"""Ids of jobs of one name that a lookup's record keeps."""
 
 _BAD = frozenset({Outcome.REJECTED, Outcome.CONFLICT, Outcome.DRIFTED, Outcome.UNRESOLVED})
 
@@ -28,6 +31,7 @@ class Recorder:
         assert work.attempt is None, "one open attempt per name"
         assert work.spec is not None
         work.attempt = self._journal.new_attempt()
+        work.intended, work.waited_ms = self._clock.monotonic(), None
         self._journal.put(
             Kind.INTENT,
             work.attempt,
@@ -61,10 +65,43 @@ class Recorder:
             answer.message,
             answer.trace_id,
             int(closed),
+            work.waited_ms,
             work.attempt,
         )
         if closed:
             work.attempt = None
+
+    def looked(self, work: Work, seen: Seen, decision: Decision) -> None:
+        """What a lookup found, and what followed from it: for ``explain`` only, nothing ever rests on it."""
+        self._journal.put(
+            Kind.LOOKUP,
+            self._journal.run,
+            work.seq,
+            work.name,
+            self._clock.wall_ms(),
+            "look" if work.listed is None else "read",
+            int(seen.complete),
+            " ".join(match.job_id for match in seen.matches[:_IDS_KEPT]),
+            _relation_of(seen.matches),
+            int(seen.deleted),
+            _word_of(decision),
+        )
+
+    def believed(self, seq: int, name: str, finish: Finish) -> None:
+        """A row that rests on the journal alone: the list does not show its job yet."""
+        self._journal.put(
+            Kind.LOOKUP,
+            self._journal.run,
+            seq,
+            name,
+            self._clock.wall_ms(),
+            "believe",
+            0,
+            finish.job_id or "",
+            finish.relation.name if finish.relation is not None else None,
+            0,
+            finish.outcome.value,
+        )
 
     def closed(self, work: Work) -> None:
         """The attempt's end is known now: a lookup told."""
@@ -90,8 +127,14 @@ class Recorder:
                 Kind.ORPHAN, self._journal.run, work.name, finish.outcome.value, finish.job_id, finish.message
             )
             self._log.warning("orphan.settled", name=work.name, outcome=finish.outcome.value, job_id=finish.job_id)
+            if finish.outcome is Outcome.ADOPTED:
+                self.applied(work.name, finish.job_id, None, None)
+            elif finish.outcome is Outcome.DELETED:
+                self.forgotten(work.name)
             return
         self.known(work.name, work.spec.digest, finish)
+        if finish.relation is Relation.OURS_EQUAL:
+            self.applied(work.name, finish.job_id, work.spec.digest, work.spec.nodes)
         elapsed = None if work.started is None else round((self._clock.monotonic() - work.started) * 1000)
         self.row(work.seq, finish, work.row.attempts, work.first_sent_at, elapsed)
         if finish.outcome in _BAD:
@@ -107,6 +150,16 @@ class Recorder:
             self._log.debug(
                 f"job.{finish.outcome.value}", name=work.name, job_id=finish.job_id, attempts=work.row.attempts
             )
+
+    def applied(self, name: str, job_id: str | None, digest: bytes | None, nodes: bytes | None) -> None:
+        """This is what the job of that name was last made to be; None: ours, but nobody knows any more."""
+        if job_id:
+            self._journal.put(Kind.APPLIED, self._journal.scope, name, job_id, digest, nodes)
+
+    def forgotten(self, name: str) -> None:
+        """The job of that name was deleted, by us."""
+        for kind in (Kind.FORGOTTEN, Kind.DISOWNED):
+            self._journal.put(kind, self._journal.scope, name)
 
     def row(
         self,
@@ -149,4 +202,23 @@ class Recorder:
             finish.relation.name,
             self._clock.wall_ms() if seen_at is None else seen_at,
             self._journal.run,
+            self._journal.rules,
         )
+
+
+def _relation_of(matches: tuple[Match, ...]) -> str | None:
+    if len(matches) != 1 or matches[0].relation is None:
+        return None
+    return matches[0].relation.name
+
+
+def _word_of(decision: Decision) -> str:
+    match decision:
+        case Send():
+            return "send"
+        case Look():
+            return "look"
+        case Finish():
+            return decision.outcome.value
+        case Halt():
+            return "halt"

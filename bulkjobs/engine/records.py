@@ -23,6 +23,13 @@ class Outcome(StrEnum):
     INVALID = "invalid"
 
 
+class ChangeKind(StrEnum):
+    """What is done to a job that is there (words that the journal keeps)."""
+
+    UPDATE = "update"
+    DELETE = "delete"
+
+
 SUCCEEDED = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.EXISTING, Outcome.UPDATED, Outcome.DELETED})
 """Outcomes after which the service holds what the row asks for. All others go to ``retry.csv``."""
 
@@ -46,7 +53,7 @@ class RunRecord:
 
     ``state`` is ``running``, ``finished``, ``interrupted``, ``halted`` or ``invalid``; ``reason`` says in
     people's words why it ended early. ``orphans`` are open intents of names that the inventory does not list,
-    and what became of them. ``facts`` are further plain figures of the run (retries, throttles, list lag).
+    and what became of them; ``removals`` jobs that were to be deleted, likewise. ``facts`` are further plain figures of the run (retries, throttles, list lag).
     """
 
     run_id: str
@@ -60,6 +67,7 @@ class RunRecord:
     inventories: Sequence[InventoryRecord]
     facts: Mapping[str, object]
     orphans: Sequence[Mapping[str, object]] = ()
+    removals: Sequence[Mapping[str, object]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.protocol import Match, Relation, Seen
 from bulkjobs.engine.reader import Reader, Unreadable
 from bulkjobs.engine.work import Tally, Work
-from bulkjobs.graph.definition import remote_ids, same_definition
+from bulkjobs.graph.comparison import BUILT_IN, Comparison
+from bulkjobs.graph.definition import remote_ids
 from bulkjobs.graph.ids import is_ours
 from bulkjobs.graph.spec import JobSpec
 
@@ -33,13 +34,20 @@ class Resolver:
     """
 
     def __init__(
-        self, reader: Reader, tally: Tally, clock: Clock, on_seen: Callable[[Work, Seen], None], settle_s: float
+        self,
+        reader: Reader,
+        tally: Tally,
+        clock: Clock,
+        on_seen: Callable[[Work, Seen], None],
+        settle_s: float,
+        comparison: Comparison = BUILT_IN,
     ) -> None:
         self.settle_s = settle_s
         self._reader = reader
         self._tally = tally
         self._clock = clock
         self._on_seen = on_seen
+        self._comparison = comparison
         self.pages = 1
         self.created: deque[tuple[str, str, float]] = deque(maxlen=_RECENT)
 
@@ -89,7 +97,7 @@ class Resolver:
             live[0].job_id,
             job.status or live[0].status,
             live[0].updated_date or job.updated_date,
-            relation(work.name, work.spec, job.nodes),
+            relation(work.name, work.spec, job.nodes, self._comparison),
         )
         return Seen(True, (match,), deleted)
 
@@ -164,10 +172,10 @@ class _Found:
         return any(not job.is_live for job in self._jobs.values())
 
 
-def relation(name: str, spec: JobSpec | None, nodes: object) -> Relation:
+def relation(name: str, spec: JobSpec | None, nodes: object, comparison: Comparison = BUILT_IN) -> Relation:
     """How a job on the service stands to a row. An orphan's definition is not kept, so its ids have to do."""
     ours = is_ours(name, remote_ids(nodes))
-    equal = ours if spec is None else same_definition(spec.nodes, nodes)
+    equal = ours if spec is None else comparison.same(spec.nodes, nodes)
     if ours:
         return Relation.OURS_EQUAL if equal else Relation.OURS_DIFFERS
     return Relation.FOREIGN_EQUAL if equal else Relation.FOREIGN_DIFFERS

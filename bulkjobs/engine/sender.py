@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.replies import Answer, Cause, Verdict
 from bulkjobs.engine.backoff import RetryBudget, full_jitter
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.halt import HaltWatch
 from bulkjobs.engine.health import Condition, Health
 from bulkjobs.engine.pacing import AdaptiveLimiter
 from bulkjobs.engine.protocol import (
@@ -28,6 +30,7 @@ from bulkjobs.engine.protocol import (
     Send,
     on_answer,
     on_lookup,
+    orphan_without_job,
     unresolved,
 )
 from bulkjobs.engine.rate_control import RateControl
@@ -36,6 +39,7 @@ from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.resolver import Resolver
 from bulkjobs.engine.work import Stop, Tally, Work
+from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.logs import Log
 
 _BACKLOG = 4_000
@@ -65,7 +69,10 @@ class Sender:
         ahead: int,
         settle_s: float,
         max_attempts: int,
+        halt: HaltWatch,
+        comparison: Comparison = BUILT_IN,
     ) -> None:
+        self._halt = halt
         self._client = client
         self._limiter = limiter
         self._reader = reader
@@ -77,7 +84,7 @@ class Sender:
         self._log = log
         self._concurrency = concurrency
         self._max_attempts = max_attempts
-        self.resolver = Resolver(reader, tally, clock, self._seen, settle_s)
+        self.resolver = Resolver(reader, tally, clock, self._seen, settle_s, comparison)
         self._budget = budget
         self._fresh: deque[Work] = deque()
         self._retries: list[Work] = []
@@ -107,6 +114,11 @@ class Sender:
         """Look this row up at ``due`` (monotonic seconds). Waits while enough rows are held."""
         self._push_settling(work, due)
         while len(self._settling) >= _BACKLOG and self.stopped is None:
+            await self._wait(None)
+
+    async def first_answers(self, works: Sequence[Work]) -> None:
+        """Wait until each of ``works``, which were fed, has an answer, whatever it is; or for a stop."""
+        while self.stopped is None and any(work.row.last is None for work in works):
             await self._wait(None)
 
     def fed(self) -> None:
@@ -227,6 +239,7 @@ class Sender:
             while self._is_held_back():
                 await self._wait(None)
             sent_at = await permission(self._control, self._limiter, self._clock)
+            work.waited_ms = round((sent_at - work.intended) * 1000)
             self._tally.rate = self._control.rate
             self._admitted.discard(work)
             task = asyncio.create_task(self._send(work, sent_at))
@@ -317,17 +330,21 @@ class Sender:
         if not seen.complete:
             work.failures += 1
             if work.failures > self._max_attempts:
-                self._finish(work, unresolved(work.row) if work.attempt is not None else _unread())
+                finish = unresolved(work.row) if work.attempt is not None else _unread()
+                self._recorder.looked(work, seen, finish)
+                self._finish(work, finish)
                 return
+            self._recorder.looked(work, seen, Look(settled=True))
             delay = full_jitter(work.failures, self._clock.uniform)
             self._push_settling(work, self._clock.monotonic() + delay)
             return
-        work.listed = None
+        change = work.row.change
         work.row, decision = on_lookup(work.row, seen, self._max_attempts)
+        if isinstance(decision, Send) and work.spec is None:
+            decision = orphan_without_job(change)
+        self._recorder.looked(work, seen, decision)
+        work.listed = None
         if isinstance(decision, Send):
-            if work.spec is None:
-                self._finish(work, Finish(Outcome.NOT_SENT, message="no such job was made"))
-                return
             self._recorder.closed(work)
         self._carry_out(work, decision)
 
@@ -351,6 +368,10 @@ class Sender:
 
     def _finish(self, work: Work, finish: Finish, answer: Answer | None = None) -> None:
         self._recorder.finished(work, finish, answer)
+        if finish.outcome in _ANSWERED and work.row.last is not None:
+            self._halt.ended(work.row.last, is_rejected=finish.outcome is Outcome.REJECTED)
+            if self._halt.reason is not None:
+                self.stop(Stop("halted", self._halt.reason, "mend those rows or raise --halt; retry.csv has them all"))
 
     def _push_settling(self, work: Work, due: float) -> None:
         work.due = due
@@ -393,6 +414,10 @@ class Sender:
             await changed.wait()
         finally:
             handle.cancel()
+
+
+_ANSWERED = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REJECTED})
+"""Outcomes that say whether the service takes such jobs."""
 
 
 def _unread() -> Finish:

@@ -17,8 +17,9 @@ class Work:
     """A row that is being worked on.
 
     ``spec`` is None for an orphan: an open attempt of a name that the inventory does not list. ``attempt`` is the
-    open attempt's id. ``failures`` in a row space the back-off. Times: ``due`` and ``started`` monotonic seconds,
-    ``first_sent_at`` milliseconds since the epoch.
+    open attempt's id. ``failures`` in a row space the back-off. Times: ``due``, ``started`` and ``intended`` (when the
+    last intent was written) monotonic seconds, ``first_sent_at`` milliseconds since the epoch, ``waited_ms`` how long
+    the last send waited for its turn, from its intent to the limiter's permission.
     """
 
     seq: int
@@ -31,6 +32,8 @@ class Work:
     due: float = 0.0
     started: float | None = None
     first_sent_at: int | None = None
+    intended: float = 0.0
+    waited_ms: int | None = None
 
     def __lt__(self, other: Work) -> bool:
         return (self.due, self.seq) < (other.due, other.seq)

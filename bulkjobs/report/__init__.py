@@ -1,1 +1,1 @@
-"""Journal + inventory → results.csv, results.parquet, retry.csv, summary.json. Pure rendering."""
+"""Journal + inventory → results.csv, results.parquet, retry.csv, report.html, summary.json. Pure rendering."""

@@ -6,6 +6,7 @@ bounded by the number of outcomes and of kinds of errors.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ class Figures:
         self.counts: dict[str, int] = {outcome.value: 0 for outcome in Outcome}
         self.rows = 0
         self.attempts = 0
+        self.rows_by_attempts: Counter[int] = Counter()
         self.rows_of_several_attempts = 0
         self.groups: dict[Cause, Group] = {}
         self.ungrouped = 0
@@ -49,6 +51,8 @@ class Figures:
         for group in pc.value_counts(table["outcome"]).to_pylist():
             self.counts[group["values"]] += group["counts"]
         self.attempts += pc.sum(table["attempts"], min_count=0).as_py()
+        for group in pc.value_counts(table["attempts"]).to_pylist():
+            self.rows_by_attempts[group["values"]] += group["counts"]
         self.rows_of_several_attempts += pc.sum(pc.greater(table["attempts"], 1), min_count=0).as_py()
         sent = table["first_sent_at"]
         self._sent.append(pc.drop_null(sent).cast(pa.int64()))
@@ -70,9 +74,19 @@ class Figures:
         group.count += 1
 
     @property
+    def sent_ms(self) -> pa.ChunkedArray:
+        """When rows were first sent: milliseconds since the epoch, in the order of the rows."""
+        return pa.chunked_array(self._sent, pa.int64())
+
+    @property
+    def elapsed_ms(self) -> pa.ChunkedArray:
+        """What ``latency_ms`` is of."""
+        return pa.chunked_array(self._elapsed, pa.int64())
+
+    @property
     def latency_ms(self) -> Mapping[str, int | None]:
         """From a row's first send to its outcome, over rows that were sent: nearest-rank percentiles."""
-        elapsed = pa.chunked_array(self._elapsed, pa.int64())
+        elapsed = self.elapsed_ms
         if not len(elapsed):
             return dict.fromkeys(PERCENTILES)
         ordered = elapsed.combine_chunks().sort()
@@ -81,7 +95,7 @@ class Figures:
     @property
     def achieved_per_s(self) -> float | None:
         """First sends a second, from the first of them to the last. None for fewer than two."""
-        sent = pa.chunked_array(self._sent, pa.int64())
+        sent = self.sent_ms
         if len(sent) < 2:
             return None
         ends = pc.min_max(sent).as_py()
@@ -91,7 +105,7 @@ class Figures:
     @property
     def peak_per_s(self) -> int:
         """Most first sends within one second of the clock."""
-        sent = pa.chunked_array(self._sent, pa.int64())
+        sent = self.sent_ms
         if not len(sent):
             return 0
         seconds = pc.value_counts(pc.divide(sent, 1000)).field("counts")

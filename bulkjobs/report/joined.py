@@ -53,14 +53,16 @@ class Mismatch(Exception):
         self.state = state
 
 
-def joined(rows: Callable[[], Iterator[RowRecord]], sources: Sequence[Source], columns: Columns) -> Iterator[Batch]:
-    """All rows of a run. Raises Mismatch, and whatever ``rows`` raises."""
+def joined(
+    rows: Callable[[], Iterator[RowRecord]], sources: Sequence[Source], columns: Columns, *, is_part: bool = False
+) -> Iterator[Batch]:
+    """All rows of a run; ``is_part``: a shard, so the inventory has more. Raises Mismatch, and what ``rows`` raises."""
     for file, records in groupby(rows(), key=attrgetter("file")):
         source = sources[file] if 0 <= file < len(sources) else None
         if source is None or source.file is None:
             yield from _alone(records, file, source.record.path if source is not None else None, columns)
         else:
-            yield from _beside(records, file, source.record, source.file, columns)
+            yield from _beside(records, file, source.record, source.file, columns, is_part)
 
 
 def _alone(records: Iterator[RowRecord], file: int, path: str | None, columns: Columns) -> Iterator[Batch]:
@@ -69,15 +71,40 @@ def _alone(records: Iterator[RowRecord], file: int, path: str | None, columns: C
 
 
 def _beside(
-    records: Iterator[RowRecord], file: int, known: InventoryRecord, inventory: InventoryFile, columns: Columns
+    records: Iterator[RowRecord],
+    file: int,
+    known: InventoryRecord,
+    inventory: InventoryFile,
+    columns: Columns,
+    is_part: bool,
 ) -> Iterator[Batch]:
+    ahead: RowRecord | None = None
     for lines, cells in _gathered(_chunks(inventory, file)):
-        part = list(islice(records, len(cells)))
+        if is_part:
+            part, ahead = _up_to(lines[-1], records, ahead)
+            ours = {record.line for record in part}
+            kept = [i for i, line in enumerate(lines) if line in ours]
+            lines, cells = [lines[i] for i in kept], [cells[i] for i in kept]  # noqa: PLW2901  # what is left of them
+        else:
+            part = list(islice(records, len(cells)))
         if [record.line for record in part] != lines:
             raise Mismatch(file, Found.CHANGED)
-        yield _batch(file, known.path, part, cells, _placed(cells, file, columns), columns)
-    if next(records, None) is not None or inventory.sha256 not in (None, known.sha256):
+        if part:
+            yield _batch(file, known.path, part, cells, _placed(cells, file, columns), columns)
+    if ahead is not None or next(records, None) is not None or inventory.sha256 not in (None, known.sha256):
         raise Mismatch(file, Found.CHANGED)
+
+
+def _up_to(
+    line: int, records: Iterator[RowRecord], ahead: RowRecord | None
+) -> tuple[list[RowRecord], RowRecord | None]:
+    """The records that begin no later than ``line``, and the one after them."""
+    part = []
+    record = ahead if ahead is not None else next(records, None)
+    while record is not None and record.line <= line:
+        part.append(record)
+        record = next(records, None)
+    return part, record
 
 
 def _gathered(chunks: Iterator[Chunk]) -> Iterator[tuple[list[int], list[Sequence[str]]]]:

@@ -1,6 +1,6 @@
 """The files that hold rows. Each sink gets every batch once, in order, and is closed when there are no more.
 
-``report.html`` is to be one more of them.
+What ``report.html`` needs of them is gathered by sinks too: ``figures`` and ``html_rows``.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ Keys only ever get added within one ``schema``. Beside what its names say:
   why the run ended if a row that was not sent, or is unresolved, says nothing.
 * ``inventories[].state``: see ``sources.Found``; if it is not ``read``, the columns of that file are empty.
 * ``retry``: how many rows ``retry.csv`` has, and how many it lacks because their file could not be read.
+* ``deleted``: jobs without a row that were to be deleted (``reconcile --prune``), and what became of each.
 * ``files``: the SHA-256 of every other file of the report.
 """
 
@@ -36,9 +37,8 @@ def summary_of(
     sources: Sequence[Source],
     figures: Figures,
     retry: Mapping[str, int],
-    files: Mapping[str, str],
 ) -> dict[str, object]:
-    """The document, of plain JSON values only."""
+    """The document but for ``files``, of plain JSON values only."""
     groups = figures.largest_groups(_GROUPS)
     grouped = sum(group.count for _, group in groups)
     failed = figures.ungrouped + sum(group.count for group in figures.groups.values())
@@ -50,6 +50,7 @@ def summary_of(
         "endpoint": run.endpoint,
         "account": run.account,
         "api": run.api,
+        "shard": run.facts.get("shard"),
         "started_at": iso(run.started_at),
         "ended_at": None if run.ended_at is None else iso(run.ended_at),
         "duration_s": None if run.ended_at is None else round((run.ended_at - run.started_at) / 1000, 3),
@@ -74,9 +75,9 @@ def summary_of(
             for source in sources
         ],
         "orphans": [dict(orphan) for orphan in run.orphans],
+        "deleted": [dict(removal) for removal in run.removals],
         "facts": dict(run.facts),
         "retry": dict(retry),
-        "files": dict(files),
     }
 
 

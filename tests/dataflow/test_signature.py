@@ -1,5 +1,10 @@
 """The published vectors are the only judge of a signature."""
 
+import base64
+import hmac
+
+import pytest
+
 from bulkjobs.dataflow.signature import Credentials, sign, signed_headers
 
 KEYS = Credentials("access", "secret")
@@ -22,3 +27,10 @@ def test_the_three_headers_are_named_as_documented() -> None:
 
 def test_keys_do_not_show_in_repr() -> None:
     assert repr(Credentials("AKIA", "hush", "a file")) == "Credentials(source='a file')"
+
+
+@pytest.mark.parametrize("length", [1, 40, 64, 65, 200])
+def test_a_key_of_any_length_signs_as_hmac_does(length: int) -> None:
+    key = "k" * (length - 1) + "키"
+    expected = hmac.digest(key.encode(), b"GET /api/v1/jobs\n7\nA", "sha256")
+    assert sign(Credentials("A", key), "GET", "/api/v1/jobs", 7) == base64.b64encode(expected).decode()

@@ -90,12 +90,12 @@ def put_intent(journal: Journal, name: str, seq: int | None = 0, at: int = 2_000
 
 def put_end(journal: Journal, attempt: int, verdict: str, *, closed: bool, at: int = 3_000) -> None:
     """The answer of an attempt."""
-    journal.put(Kind.ENDED, at, verdict, 503, None, "said", None, int(closed), attempt)
+    journal.put(Kind.ENDED, at, verdict, 503, None, "said", None, int(closed), None, attempt)
 
 
 def put_job(journal: Journal, name: str, job_id: str = "j1", relation: str | None = "OURS_EQUAL") -> None:
     """What is known of the job of a name."""
-    journal.put(Kind.JOB, journal.scope, name, job_id, "RUNNABLE", "u1", DIGEST, relation, 4_000, journal.run)
+    journal.put(Kind.JOB, journal.scope, name, job_id, "RUNNABLE", "u1", DIGEST, relation, 4_000, journal.run, None)
 
 
 def durable(journal: Journal) -> Awaitable[None]:

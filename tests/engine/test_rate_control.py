@@ -9,7 +9,8 @@ import pytest
 
 from bulkjobs.engine.learned import AGE_MS, START, Learned
 from bulkjobs.engine.rate_control import RateControl
-from engine.rate_model import FixedWindow, Outcome, Service, SlidingWindow, TokenBucket, World, simulate
+
+from .rate_model import FixedWindow, Outcome, Service, SlidingWindow, TokenBucket, World, simulate
 
 LIMITS = (2, 15, 40, 200)
 KINDS = ("sliding", "sliding, refusals count", "fixed", "token bucket")

@@ -12,6 +12,7 @@ from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.dataflow.replies import Answer, Cause, Verdict
 from bulkjobs.engine.backoff import RetryBudget
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.halt import HaltWatch
 from bulkjobs.engine.health import Health
 from bulkjobs.engine.journal.writer import Kind
 from bulkjobs.engine.protocol import RowState
@@ -21,6 +22,7 @@ from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.sender import Sender, stop_of
 from bulkjobs.engine.work import Stop, Tally, Work
 from bulkjobs.logs import SilentLog
+from bulkjobs.settings import HaltRule
 
 from .conftest import virtually
 from .scripted import (
@@ -75,7 +77,7 @@ class Run:
         self.client = Service(self.journal, create, pages)
         self.tally = Tally()
         self._rows, self._works, self._stop_after = rows, works, stop_after
-        self._options = {"concurrency": concurrency, "max_attempts": max_attempts}
+        self._concurrency, self._max_attempts = concurrency, max_attempts
         self._patience = patience
         self.most_held = 0
         virtually(self._main)
@@ -99,7 +101,9 @@ class Run:
             RetryBudget.for_rate(100),
             ahead=3,
             settle_s=SETTLE,
-            **self._options,
+            halt=HaltWatch(HaltRule(percent=None)),
+            concurrency=self._concurrency,
+            max_attempts=self._max_attempts,
         )
         self.begun = clock.monotonic()
         feeding = asyncio.create_task(self._feed())

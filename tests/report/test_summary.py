@@ -119,7 +119,7 @@ def test_files_have_their_sha256(tmp_path: Path) -> None:
     report = rendered(run_of(), [created(0, 2)], tmp_path / "out")
     others = {name: hashlib.sha256(data).hexdigest() for name, data in report.files.items() if name != "summary.json"}
     assert report.summary["files"] == others
-    assert set(report.files) == {"results.csv", "results.parquet", "retry.csv", "summary.json"}
+    assert set(report.files) == {"results.csv", "results.parquet", "retry.csv", "report.html", "summary.json"}
 
 
 def test_text_stays_exact_in_json(tmp_path: Path) -> None:

@@ -107,6 +107,9 @@ class History:
             orphans = self._db.execute(
                 "SELECT name, outcome, job_id, detail FROM orphans WHERE run = ? ORDER BY name", (key,)
             ).fetchall()
+            removals = self._db.execute(
+                "SELECT name, job_id, outcome, code, detail FROM removals WHERE run = ? ORDER BY name", (key,)
+            ).fetchall()
             figures = json.loads(facts)
         record = RunRecord(
             run_id,
@@ -120,6 +123,7 @@ class History:
             [InventoryRecord(*file) for file in files],
             figures,
             [dict(zip(("name", "outcome", "job_id", "detail"), orphan, strict=True)) for orphan in orphans],
+            [dict(zip(("name", "job_id", "outcome", "code", "detail"), removal, strict=True)) for removal in removals],
         )
         return PastRun(key, Path(folder), record)
 

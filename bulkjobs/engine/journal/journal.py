@@ -18,7 +18,7 @@ from bulkjobs.engine.journal.writer import Kind, Writer
 from bulkjobs.engine.learned import Learned
 from bulkjobs.engine.planning import Known
 from bulkjobs.engine.protocol import Relation
-from bulkjobs.engine.records import InventoryRecord
+from bulkjobs.engine.records import ChangeKind, InventoryRecord
 from bulkjobs.errors import StateError
 
 _CLOSE_ROWS = """
@@ -38,6 +38,7 @@ class PlannedRow:
     open_attempt: int | None
     known: Known | None
     listed: tuple[ListedJob, ...]
+    open_change: ChangeKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,18 @@ class OpenAttempt:
 
     attempt: int
     name: str
+    change: ChangeKind | None = None
 
 
 class Journal:
     """The state of all runs. Construction takes the lock (StateBusy) and opens the file (StateError).
 
     ``holder`` is told to a second process. Reading is synchronous and quick; writing goes through ``writer``,
-    which exists from ``start`` to ``close``.
+    which exists from ``start`` to ``close``. ``rules`` names the rules of comparison in force, None the built-in ones:
+    what a job was found to be under other rules is not believed.
     """
+
+    rules: str | None = None
 
     def __init__(self, path: Path, holder: str = "bulkjobs") -> None:
         self.path = path
@@ -99,21 +104,41 @@ class Journal:
 
     # Runs
 
-    def begin_run(self, run_id: str, endpoint: str, account: str, api: str, folder: Path, now: int) -> None:
-        """Make this run and its scope the current ones."""
+    def begin_run(
+        self,
+        run_id: str,
+        endpoint: str,
+        account: str,
+        api: str,
+        folder: Path,
+        now: int,
+        facts: Mapping[str, object] | None = None,
+    ) -> None:
+        """Make this run and its scope the current ones. ``facts``: what is known of it before it begins."""
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO scopes (endpoint, account) VALUES (?, ?)", (endpoint, account))
             scope = self._one("SELECT id FROM scopes WHERE endpoint = ? AND account = ?", endpoint, account)
             try:
                 cursor = db.execute(
-                    "INSERT INTO runs (run_id, scope, api, folder, state, started_at)"
-                    " VALUES (?, ?, ?, ?, 'running', ?)",
-                    (run_id, scope, api, str(folder), now),
+                    "INSERT INTO runs (run_id, scope, api, folder, state, started_at, facts)"
+                    " VALUES (?, ?, ?, ?, 'running', ?, ?)",
+                    (run_id, scope, api, str(folder), now, json.dumps(facts or {}, sort_keys=True)),
                 )
             except sqlite3.IntegrityError:
                 raise StateError(f"run {run_id} exists already in {self.path}", "choose another --run-id") from None
         assert cursor.lastrowid is not None
         self.scope, self.run = scope, cursor.lastrowid
+
+    def is_new_scope(self) -> bool:
+        """Whether this is the first run of its scope in a journal that knows others. Embedded services do not count."""
+        return bool(
+            self._one(
+                "SELECT NOT EXISTS (SELECT 1 FROM runs WHERE scope = ?1 AND id != ?2)"
+                " AND EXISTS (SELECT 1 FROM scopes WHERE id != ?1 AND endpoint NOT LIKE 'sandbox:%')",
+                self.scope,
+                self.run,
+            )
+        )
 
     def set_files(self, files: Sequence[InventoryRecord]) -> None:
         """The input files of the current run."""
@@ -126,7 +151,7 @@ class Journal:
 
     def learned(self) -> Learned | None:
         """The rate that the last run of this scope found, if one did."""
-        rows = self._all("SELECT rate, at FROM learned WHERE scope = ?", self.scope)
+        rows = self.ask("SELECT rate, at FROM learned WHERE scope = ?", self.scope)
         return Learned(*rows[0]) if rows else None
 
     def learn(self, learned: Learned) -> None:
@@ -141,7 +166,7 @@ class Journal:
     def end_killed_runs(self) -> list[str]:
         """Close the runs that never ended, now that nobody else can be writing: their run ids, oldest first."""
         sql = "SELECT id, run_id, started_at FROM runs WHERE ended_at IS NULL AND id != ? ORDER BY id"
-        rows = self._all(sql, self.run)
+        rows = self.ask(sql, self.run)
         for run, _, started_at in rows:
             last = self._one(
                 "SELECT max(coalesce(max(ended_at), 0), coalesce(max(intended_at), 0), ?) FROM attempts WHERE run = ?",
@@ -154,7 +179,7 @@ class Journal:
     def runs_without_report(self) -> list[str]:
         """Runs that have ended, but whose report nobody has seen complete: their run ids, oldest first."""
         sql = "SELECT run_id FROM runs WHERE ended_at IS NOT NULL AND NOT reported ORDER BY id"
-        return [run_id for (run_id,) in self._all(sql)]
+        return [run_id for (run_id,) in self.ask(sql)]
 
     def reported(self, run_id: str) -> None:
         """The report of this run is complete."""
@@ -167,7 +192,8 @@ class Journal:
         with self._transaction() as db:
             db.execute(_CLOSE_ROWS, (run,))
             db.execute(
-                "UPDATE runs SET state = ?, reason = ?, exit_code = ?, facts = ?, ended_at = ? WHERE id = ?",
+                "UPDATE runs SET state = ?, reason = ?, exit_code = ?, facts = json_patch(facts, ?), ended_at = ?"
+                " WHERE id = ?",
                 (state, reason, exit_code, json.dumps(facts, sort_keys=True), now, run),
             )
 
@@ -175,19 +201,20 @@ class Journal:
 
     def open_attempts_elsewhere(self) -> list[OpenAttempt]:
         """Open attempts of this scope whose names the current run does not list (orphans)."""
-        rows = self._all(
-            "SELECT a.id, a.name FROM attempts a WHERE a.scope = ? AND a.closed = 0 AND NOT EXISTS"
+        rows = self.ask(
+            "SELECT a.id, a.name, a.kind FROM attempts a WHERE a.scope = ? AND a.closed = 0 AND NOT EXISTS"
             " (SELECT 1 FROM temp.wanted w WHERE w.name = a.name) ORDER BY a.id",
             self.scope,
         )
-        return [OpenAttempt(attempt, name) for attempt, name in rows]
+        with errors_of(self.path):
+            return [OpenAttempt(attempt, name, _change(kind)) for attempt, name, kind in rows]
 
     def last_run_ended(self) -> int | None:
         """When the run before this one in this scope had sent its last; 0 if there was none, None if it was killed.
 
         The times of intents do not tell: an intent may wait long for its turn.
         """
-        rows = self._all(
+        rows = self.ask(
             "SELECT CASE WHEN state = 'killed' THEN NULL ELSE ended_at END FROM runs WHERE scope = ? AND id != ?"
             " ORDER BY id DESC LIMIT 1",
             self.scope,
@@ -218,15 +245,17 @@ class Journal:
 
     def unfinished(self, first: int, count: int) -> list[PlannedRow]:
         """Rows of the current run from ``first`` on, at most ``count``, that have no outcome yet."""
-        rows = self._all(
-            "SELECT r.seq, r.name, r.digest, a.id, j.job_id, j.status, j.updated_date, j.digest, j.relation, j.seen_at"
-            " FROM rows r LEFT JOIN attempts a ON a.scope = ?1 AND a.name = r.name AND a.closed = 0"
+        rows = self.ask(
+            "SELECT r.seq, r.name, r.digest, a.id, a.kind, j.job_id, j.status, j.updated_date, j.digest,"
+            " CASE WHEN j.rules IS ?5 THEN j.relation END, j.seen_at FROM rows r"
+            " LEFT JOIN attempts a ON a.scope = ?1 AND a.name = r.name AND a.closed = 0"
             " LEFT JOIN jobs j ON j.scope = ?1 AND j.name = r.name"
             " WHERE r.run = ?2 AND r.seq >= ?3 AND r.seq < ?4 AND r.outcome IS NULL ORDER BY r.seq",
             self.scope,
             self.run,
             first,
             first + count,
+            self.rules,
         )
         listed = self._listed(first, count)
         with errors_of(self.path):
@@ -234,7 +263,7 @@ class Journal:
 
     def _listed(self, first: int, count: int) -> dict[str, list[ListedJob]]:
         found: dict[str, list[ListedJob]] = {}
-        for name, job_id, status, updated_date in self._all(
+        for name, job_id, status, updated_date in self.ask(
             "SELECT l.name, l.job_id, l.status, l.updated_date FROM rows r JOIN temp.listed l ON l.name = r.name"
             " WHERE r.run = ? AND r.seq >= ? AND r.seq < ? AND r.outcome IS NULL",
             self.run,
@@ -244,10 +273,15 @@ class Journal:
             found.setdefault(name, []).append(ListedJob(job_id, name, status, updated_date))
         return found
 
+    def rejected_before(self) -> set[str]:
+        """Names of this scope whose create was rejected in some run."""
+        sql = "SELECT DISTINCT name FROM attempts WHERE scope = ? AND verdict = 'rejected'"
+        return {name for (name,) in self.ask(sql, self.scope)}
+
     def rows_between(self, first: int, count: int) -> list[int]:
         """The places of the rows of the current run that have no outcome yet."""
         sql = "SELECT seq FROM rows WHERE run = ? AND seq >= ? AND seq < ? AND outcome IS NULL"
-        return [seq for (seq,) in self._all(sql, self.run, first, first + count)]
+        return [seq for (seq,) in self.ask(sql, self.run, first, first + count)]
 
     def unresolved_left(self) -> int:
         """Rows of the current run without an outcome whose name has an open attempt."""
@@ -283,14 +317,19 @@ class Journal:
         with errors_of(self.path):
             return int(self._db.execute(sql, parameters).fetchone()[0])
 
-    def _all(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def ask(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """The rows of a question. Raises StateError."""
         with errors_of(self.path):
             return self._db.execute(sql, parameters).fetchall()
 
 
 def _planned(row: tuple[Any, ...], listed: tuple[ListedJob, ...]) -> PlannedRow:
-    seq, name, digest, attempt, job_id, status, updated_date, known_digest, relation, seen_at = row
+    seq, name, digest, attempt, kind, job_id, status, updated_date, known_digest, relation, seen_at = row
     known = None
     if job_id is not None:
         known = Known(job_id, status, updated_date, known_digest, Relation[relation] if relation else None, seen_at)
-    return PlannedRow(seq, name, digest, attempt, known, listed)
+    return PlannedRow(seq, name, digest, attempt, known, listed, _change(kind))
+
+
+def _change(kind: str | None) -> ChangeKind | None:
+    return None if kind in (None, "create") else ChangeKind(kind)

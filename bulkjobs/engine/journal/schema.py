@@ -18,7 +18,7 @@ from pathlib import Path
 from bulkjobs.errors import StateError
 
 APPLICATION_ID = 0x626A6F62  # "bjob"
-VERSION = 3
+VERSION = 4
 _SMALLEST_PAGE = 512  # bytes, of any SQLite database
 
 _ELSEWHERE = "choose another file with --state FILE"
@@ -45,16 +45,35 @@ CREATE TABLE rows (
 ) WITHOUT ROWID;
 CREATE TABLE jobs (
     scope INTEGER NOT NULL, name TEXT NOT NULL, job_id TEXT NOT NULL, status TEXT, updated_date TEXT,
-    digest BLOB, relation TEXT, seen_at INTEGER NOT NULL, run INTEGER NOT NULL,
+    digest BLOB, relation TEXT, seen_at INTEGER NOT NULL, run INTEGER NOT NULL, rules TEXT,
     PRIMARY KEY (scope, name)
 ) WITHOUT ROWID;
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, run INTEGER NOT NULL, seq INTEGER, name TEXT NOT NULL,
     n INTEGER NOT NULL, digest BLOB NOT NULL, intended_at INTEGER NOT NULL, ended_at INTEGER, verdict TEXT,
-    http_status INTEGER, code TEXT, message TEXT, trace_id TEXT, closed INTEGER NOT NULL DEFAULT 0
+    http_status INTEGER, code TEXT, message TEXT, trace_id TEXT, closed INTEGER NOT NULL DEFAULT 0,
+    waited_ms INTEGER, kind TEXT NOT NULL DEFAULT 'create', job_id TEXT
 );
 CREATE UNIQUE INDEX one_open_attempt ON attempts (scope, name) WHERE closed = 0;
 CREATE INDEX attempts_of_run ON attempts (run, seq);
+CREATE INDEX rejected_attempts ON attempts (scope, name) WHERE verdict = 'rejected';
+CREATE TABLE lookups (
+    id INTEGER PRIMARY KEY, run INTEGER NOT NULL, seq INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL,
+    how TEXT NOT NULL, complete INTEGER NOT NULL, ids TEXT NOT NULL, relation TEXT, deleted INTEGER NOT NULL,
+    decision TEXT NOT NULL
+);
+CREATE INDEX lookups_of_run ON lookups (run, seq);
+CREATE TABLE applied (
+    scope INTEGER NOT NULL, name TEXT NOT NULL, job_id TEXT NOT NULL, digest BLOB, nodes BLOB, coming BLOB,
+    PRIMARY KEY (scope, name)
+) WITHOUT ROWID;
+CREATE TABLE claims (
+    scope INTEGER NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (scope, namespace, name)
+) WITHOUT ROWID;
+CREATE TABLE removals (
+    run INTEGER NOT NULL, name TEXT NOT NULL, job_id TEXT NOT NULL, outcome TEXT NOT NULL, code TEXT, detail TEXT,
+    PRIMARY KEY (run, name)
+) WITHOUT ROWID;
 CREATE TABLE learned (scope INTEGER PRIMARY KEY, rate REAL NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE orphans (
     run INTEGER NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL, job_id TEXT, detail TEXT,
@@ -106,20 +125,40 @@ def _create(path: Path) -> None:
     if os.path.lexists(log):
         raise damaged(path, f"it is gone, but its write-ahead log {log.name} is there")
     new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
+    _clear(new)
     try:
         os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         with contextlib.closing(connect(new)) as connection:
-            prepare(connection, new)
+            make_tables(connection)
         os.rename(new, path)
     except BaseException:
-        new.unlink(missing_ok=True)
+        _clear(new)
         raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)  # or the name could be lost with the power, and the first intents with it
     finally:
         os.close(folder)
+
+
+def _clear(new: Path) -> None:
+    """Remove what an earlier creation left when it was killed, or when the disk was full."""
+    for suffix in ("", "-journal"):
+        new.with_name(new.name + suffix).unlink(missing_ok=True)
+
+
+def make_tables(connection: sqlite3.Connection) -> None:
+    """In one transaction, without a write-ahead log: the file is whole when it is committed.
+
+    With a log, the tables would come into the file when the connection is closed, and SQLite does not tell when the
+    disk is full then: a hollow file was renamed.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _DDL.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
 
 
 def _make_private(path: Path) -> None:
@@ -146,19 +185,10 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables in an empty file, or make sure that the file is a sound journal of this release.
+    """Make sure that the file is a sound journal of this release, and open it for writing.
 
     Raises StateError as ``check`` does: there is never a fresh start in silence.
     """
-    if _is_empty(connection):
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in _DDL.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-        return
     check(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")
 
@@ -181,11 +211,6 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         raise damaged(path, verdict)
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")]
-    return not any(found) and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
 
 
 def damaged(path: Path, detail: str) -> StateError:

@@ -16,6 +16,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
@@ -36,26 +37,50 @@ class Kind(IntEnum):
     JOB = 4
     FINISHED = 5
     ORPHAN = 6
-    INTENT = 7
+    LOOKUP = 7
+    CLAIM = 8
+    APPLIED = 9
+    COMING = 10
+    FORGOTTEN = 11
+    DISOWNED = 12
+    REMOVED = 13
+    INTENT = 14
+    CHANGE = 15
 
 
 _SQL = {
     Kind.ROW: "INSERT INTO rows (run, seq, file, line, name, digest, outcome, error_code, error)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     Kind.ENDED: "UPDATE attempts SET ended_at = ?, verdict = ?, http_status = ?, code = ?, message = ?,"
-    " trace_id = ?, closed = ? WHERE id = ?",
+    " trace_id = ?, closed = ?, waited_ms = ? WHERE id = ?",
     Kind.CLOSED: "UPDATE attempts SET closed = 1 WHERE id = ?",
     Kind.WITHDRAWN: "DELETE FROM attempts WHERE id = ?",
-    Kind.JOB: "INSERT INTO jobs (scope, name, job_id, status, updated_date, digest, relation, seen_at, run)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET job_id = excluded.job_id,"
+    Kind.JOB: "INSERT INTO jobs (scope, name, job_id, status, updated_date, digest, relation, seen_at, run, rules)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET job_id = excluded.job_id,"
     " status = excluded.status, updated_date = excluded.updated_date, digest = excluded.digest,"
-    " relation = excluded.relation, seen_at = excluded.seen_at, run = excluded.run",
+    " relation = excluded.relation, seen_at = excluded.seen_at, run = excluded.run,"
+    " rules = excluded.rules",
     Kind.FINISHED: "UPDATE rows SET outcome = ?, job_id = ?, status = ?, http_status = ?, error_code = ?, error = ?,"
     " attempts = ?, first_sent_at = ?, finished_at = ?, elapsed_ms = ? WHERE run = ? AND seq = ?",
     Kind.ORPHAN: "INSERT OR REPLACE INTO orphans (run, name, outcome, job_id, detail) VALUES (?, ?, ?, ?, ?)",
+    Kind.LOOKUP: "INSERT INTO lookups (run, seq, name, at, how, complete, ids, relation, deleted, decision)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    Kind.CLAIM: "INSERT OR IGNORE INTO claims (scope, namespace, name) SELECT ?, ?, name FROM rows"
+    " WHERE run = ? AND digest IS NOT NULL",
+    Kind.APPLIED: "INSERT OR REPLACE INTO applied (scope, name, job_id, digest, nodes) VALUES (?, ?, ?, ?, ?)",
+    Kind.COMING: "INSERT INTO applied (coming, scope, name, job_id) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET coming = excluded.coming",
+    Kind.FORGOTTEN: "DELETE FROM jobs WHERE scope = ? AND name = ?",
+    Kind.DISOWNED: "DELETE FROM applied WHERE scope = ? AND name = ?",
+    Kind.REMOVED: "INSERT OR REPLACE INTO removals (run, name, job_id, outcome, code, detail) VALUES (?, ?, ?, ?, ?, ?)",
     Kind.INTENT: "INSERT INTO attempts (id, scope, run, seq, name, n, digest, intended_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    Kind.CHANGE: "INSERT INTO attempts (id, scope, run, seq, name, n, digest, intended_at, kind, job_id)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 }
+
+_NODES_AT = {Kind.APPLIED: 4, Kind.COMING: 0}
+"""Where a statement's parameters hold nodes, which are kept compressed (to two fifths, in 25 µs): by this thread."""
 
 Parameters = tuple[Any, ...]
 _Item = tuple[Kind, Parameters] | asyncio.Future[None] | None
@@ -128,7 +153,7 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             for kind, parameters in zip(Kind, batch, strict=True):
                 if parameters:
-                    self._connection.executemany(_SQL[kind], parameters)
+                    self._connection.executemany(_SQL[kind], _packed(kind, parameters))
             self._connection.execute("COMMIT")
         except Exception as error:  # whatever it is: this thread must live, or its waiters would wait for ever
             with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back itself
@@ -154,3 +179,14 @@ class Writer:
         if error is not None and self._on_failure is not None:
             on_failure, self._on_failure = self._on_failure, None
             on_failure(error)
+
+
+def _packed(kind: Kind, batch: list[Parameters]) -> list[Parameters]:
+    """The parameters of a batch, nodes compressed; None stays None."""
+    at = _NODES_AT.get(kind)
+    if at is None:
+        return batch
+    return [
+        (*values[:at], None if values[at] is None else zlib.compress(values[at], 1), *values[at + 1 :])
+        for values in batch
+    ]

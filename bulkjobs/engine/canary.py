@@ -1,0 +1,69 @@
+"""Which rows are created first, to find out whether jobs of their kind are taken at all. Pure."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+
+from bulkjobs.dataflow.contract import Api
+from bulkjobs.dataflow.replies import Verdict
+from bulkjobs.engine.protocol import RowState
+from bulkjobs.graph.spec import JobSpec
+
+SHAPES = 10
+"""Distinct shapes that get a canary, at most."""
+
+CROWD = 20
+"""A plan of no more creates than this has no canary of its own accord: its rows answer for themselves."""
+
+_DECIDES = re.compile(rb'"(?:type|dataType)":"([A-Z_]+)"')
+_OTHER = 255
+
+
+class Shapes:
+    """The shape of every row: its node types and data types, which is what a service may take or not."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bytes, ...], int] = {}
+        self._of_rows = array("B")
+
+    def add(self, jobs: Iterable[JobSpec | None]) -> None:
+        """The next rows of the inventory."""
+        for job in jobs:
+            key = tuple(_DECIDES.findall(job.nodes)) if job is not None else ()
+            self._of_rows.append(self._known.setdefault(key, min(len(self._known), _OTHER)))
+
+    def canaries(self, rows: Sequence[int], more: int) -> list[int]:
+        """Of ``rows``, those to create first: the first of each shape, and ``more`` of those that follow."""
+        first: dict[int, int] = {}
+        for row in rows:
+            shape = self._of_rows[row]
+            if shape not in first and len(first) < SHAPES:
+                first[shape] = row
+        chosen = set(first.values())
+        wanted = max(len(chosen) + more, min(2, len(rows)))
+        for row in rows:
+            if len(chosen) >= wanted:
+                break
+            chosen.add(row)
+        return sorted(chosen)
+
+
+def refused(canaries: Sequence[RowState], left: int, api: Api) -> str | None:
+    """Why the rest is not sent: the service refused every canary. None: it goes on.
+
+    A canary that was throttled, or whose end is unknown, holds nobody up.
+    """
+    # A refusal that may be about the name waits for its lookup: it says nothing of others.
+    answers = [row.last for row in canaries if row.last is not None and row.refusal is None]
+    rejected = [answer for answer in answers if answer.verdict is Verdict.REJECTED]
+    if not rejected or len(rejected) < len(canaries):
+        return None
+    said = f"{rejected[-1].code}: {rejected[-1].message}" if rejected[-1].code else rejected[-1].message
+    hint = (
+        "contract 2025-03 in use, --api 2026-09 adds `type`"
+        if api is Api.V2025_03
+        else "contract 2026-09 in use, --api 2025-03 leaves `type` out"
+    )
+    return f"{len(rejected)} of {len(canaries)} first jobs were refused: {said}: {left:,} rows not sent; {hint}"

@@ -1,0 +1,172 @@
+"""What the journal keeps of jobs that were made from here: asked by reconcile and rollback, written by the recorders."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.schema import errors_of
+from bulkjobs.engine.records import ChangeKind, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a job was last made to be from here. ``nodes`` as they were sent, None if that is not known.
+
+    ``coming``: the nodes of an update whose end may not be known.
+    """
+
+    job_id: str
+    digest: bytes | None
+    nodes: bytes | None
+    coming: bytes | None
+
+    @property
+    def bases(self) -> tuple[bytes, ...]:
+        """The definitions that the job may have if nobody else changed it; none if that is not known."""
+        return tuple(nodes for nodes in (self.nodes, self.coming) if nodes is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A job of ours beside its open attempt, if there is one. ``seq``, ``line``: its row in the run that made it."""
+
+    name: str
+    job_id: str
+    applied: Applied | None
+    attempt: int | None = None
+    change: ChangeKind | None = None
+    seq: int = -1
+    line: int | None = None
+    digest: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftedRow:
+    """A row of the current run whose job differs. ``updated_date``: as it was when that was found."""
+
+    seq: int
+    name: str
+    job_id: str
+    updated_date: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowLine:
+    """A row of the current run as a plan tells of it."""
+
+    seq: int
+    file: int
+    line: int
+    name: str
+    digest: bytes
+    outcome: Outcome | None
+    job_id: str | None
+    message: str | None
+
+
+class AppliedJobs:
+    """Questions to a journal that has begun a run."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def of(self, name: str) -> Applied | None:
+        rows = self._journal.ask(
+            "SELECT job_id, digest, nodes, coming FROM applied WHERE scope = ? AND name = ?", self._journal.scope, name
+        )
+        with errors_of(self._journal.path):
+            return _applied(*rows[0]) if rows else None
+
+    def prunable(self, namespace: str) -> list[Owned]:
+        """Jobs that this namespace has made, no other one lists, and the current run's inventory does not either.
+
+        Names with an open attempt are left out: they are settled first.
+        """
+        scope = self._journal.scope
+        rows = self._journal.ask(
+            "SELECT a.name, a.job_id, a.digest, a.nodes, a.coming FROM applied a"
+            " JOIN claims c ON c.scope = a.scope AND c.name = a.name AND c.namespace = ?2 WHERE a.scope = ?1"
+            " AND NOT EXISTS (SELECT 1 FROM temp.wanted w WHERE w.name = a.name)"
+            " AND NOT EXISTS (SELECT 1 FROM claims o WHERE o.scope = a.scope AND o.name = a.name AND o.namespace != ?2)"
+            " AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.scope = a.scope AND t.name = a.name AND t.closed = 0)"
+            " ORDER BY a.name",
+            scope,
+            namespace,
+        )
+        with errors_of(self._journal.path):
+            return [Owned(name, job_id, _applied(job_id, *rest)) for name, job_id, *rest in rows]
+
+    def count(self, namespace: str) -> int:
+        """How many jobs this namespace has made."""
+        rows = self._journal.ask(
+            "SELECT count(*) FROM applied a JOIN claims c ON c.scope = a.scope AND c.name = a.name"
+            " WHERE a.scope = ? AND c.namespace = ?",
+            self._journal.scope,
+            namespace,
+        )
+        return int(rows[0][0])
+
+    def made_by(self, run_id: str) -> list[Owned]:
+        """The jobs that a run of this scope made, in the order of its rows, each with its name's open attempt."""
+        rows = self._journal.ask(
+            "SELECT r.name, r.job_id, t.id, t.kind, r.seq, r.line, r.digest, a.job_id, a.digest, a.nodes, a.coming"
+            " FROM runs u JOIN rows r ON r.run = u.id"
+            " LEFT JOIN applied a ON a.scope = u.scope AND a.name = r.name"
+            " LEFT JOIN attempts t ON t.scope = u.scope AND t.name = r.name AND t.closed = 0"
+            " WHERE u.run_id = ? AND u.scope = ? AND r.outcome IN ('created', 'adopted') AND r.job_id IS NOT NULL"
+            " ORDER BY r.seq",
+            run_id,
+            self._journal.scope,
+        )
+        with errors_of(self._journal.path):
+            return [_made(row) for row in rows]
+
+    def drifted(self) -> list[DriftedRow]:
+        """Rows of the current run whose job is ours and differs."""
+        rows = self._journal.ask(
+            "SELECT r.seq, r.name, r.job_id, j.updated_date FROM rows r"
+            " LEFT JOIN jobs j ON j.scope = ? AND j.name = r.name AND j.job_id = r.job_id"
+            " WHERE r.run = ? AND r.outcome = 'drifted' AND r.job_id IS NOT NULL ORDER BY r.seq",
+            self._journal.scope,
+            self._journal.run,
+        )
+        return [DriftedRow(*row) for row in rows]
+
+    def rows(self) -> list[RowLine]:
+        """All rows of the current run that have a definition, in the order of the inventory."""
+        rows = self._journal.ask(
+            "SELECT seq, file, line, name, digest, outcome, job_id, error FROM rows"
+            " WHERE run = ? AND digest IS NOT NULL ORDER BY seq",
+            self._journal.run,
+        )
+        with errors_of(self._journal.path):
+            return [
+                RowLine(seq, file, line, name, digest, Outcome(outcome) if outcome else None, job_id, message)
+                for seq, file, line, name, digest, outcome, job_id, message in rows
+            ]
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether the journal knows this run, in this scope."""
+        sql = "SELECT 1 FROM runs WHERE run_id = ? AND scope = ?"
+        return bool(self._journal.ask(sql, run_id, self._journal.scope))
+
+
+def _applied(job_id: str, digest: bytes | None, nodes: bytes | None, coming: bytes | None) -> Applied:
+    return Applied(job_id, digest, _unpacked(nodes), _unpacked(coming))
+
+
+def _unpacked(nodes: bytes | None) -> bytes | None:
+    try:
+        return None if nodes is None else zlib.decompress(nodes)
+    except zlib.error as error:
+        raise ValueError(f"a definition in it cannot be read: {error}") from None
+
+
+def _made(row: tuple[Any, ...]) -> Owned:
+    name, job_id, attempt, kind, seq, line, digest, applied_id, *applied = row
+    known = _applied(applied_id, *applied) if applied_id == job_id else None
+    change = ChangeKind(kind) if kind not in (None, "create") else None
+    return Owned(name, job_id, known, attempt, change, seq, line, digest)

@@ -1,0 +1,182 @@
+"""All that the journal keeps of one row of one run, for ``explain``. Read without the lock, also of a run at work."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bulkjobs.engine.journal.history import History, PastRun
+from bulkjobs.engine.journal.schema import PROVED, errors_of
+from bulkjobs.engine.records import Outcome, RowRecord
+from bulkjobs.errors import UsageError
+from bulkjobs.graph.suggest import nearest
+from bulkjobs.plain import plain
+
+_ROW = """
+SELECT seq, digest, outcome IS NOT NULL, file, line, name, coalesce(outcome, {outcome}), job_id, status, http_status,
+    error_code, error, CASE WHEN outcome IS NULL THEN {attempts} ELSE coalesce(attempts, 0) END,
+    CASE WHEN outcome IS NULL THEN {first_sent_at} ELSE first_sent_at END, finished_at, elapsed_ms
+FROM rows WHERE run = ? AND seq = ?
+""".format_map(PROVED)
+
+_ATTEMPT = (
+    "SELECT u.run_id, a.n, a.kind, a.job_id, a.intended_at, a.waited_ms, a.ended_at, a.verdict, a.http_status, a.code,"
+    " a.message, a.trace_id, NOT a.closed FROM attempts a LEFT JOIN runs u ON u.id = a.run WHERE"
+)
+_EARLIER = 20
+_NAMES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One send. Times are milliseconds since the epoch, of the intent and of the answer.
+
+    ``run_id`` None: of a run that was deleted. ``kind``: ``create``, ``update`` or ``delete``; ``job_id`` of the job
+    that is changed. ``waited_ms``: from the intent to the limiter's permission; None if no answer came to tell.
+    ``verdict`` None: its end is not known. ``is_open``: it is not settled yet.
+    """
+
+    run_id: str | None
+    n: int
+    kind: str
+    job_id: str | None
+    intended_at: int
+    waited_ms: int | None
+    ended_at: int | None
+    verdict: str | None
+    http_status: int | None
+    code: str | None
+    message: str | None
+    trace_id: str | None
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One look at the row's name. ``how``: ``look`` (by name, or in a whole list), ``read`` (the job that was listed),
+    ``believe`` (the list does not show a job that the journal saw less than settle ago).
+
+    ``ids`` of the live jobs of that name, the first 20; ``relation`` of a single one, a name of ``Relation``.
+    ``decision``: ``send``, ``look`` (again), ``halt``, or the row's outcome.
+    """
+
+    at: int
+    how: str
+    complete: bool
+    ids: tuple[str, ...]
+    relation: str | None
+    deleted: bool
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """One row. ``place``: its position in its file, from 0. ``is_over``: it has an outcome of its own.
+
+    ``earlier``: sends of that name by runs before this one that made the job, or whose end was not known.
+    ``nodes``: the definition that was last applied under that name, if it is the row's.
+    """
+
+    row: RowRecord
+    place: int
+    digest: bytes | None
+    is_over: bool
+    earlier: Sequence[Attempt]
+    attempts: Sequence[Attempt]
+    lookups: Sequence[Lookup]
+    nodes: bytes | None
+
+
+class Trails(History):
+    """The journal, asked for single rows."""
+
+    def trail(self, past: PastRun, row: str) -> Trail:
+        """``row``: the job's name, the line on which it begins, or ``FILE:LINE``. UsageError if there is none."""
+        seq = self._seq(past, row)
+        with errors_of(self._path):
+            found = self._db.execute(_ROW, (past.key, seq)).fetchone()
+            _, digest, is_over, file, line, name, outcome, *rest = found
+            record = RowRecord(file, line, name, Outcome(outcome), *rest)
+            before = sum(inventory.rows for inventory in past.record.inventories[:file])
+            return Trail(
+                record,
+                seq - before,
+                digest,
+                bool(is_over),
+                self._attempts(
+                    "a.scope = (SELECT scope FROM runs WHERE id = ?1) AND a.name = ?2 AND a.run < ?1 AND"
+                    " (a.verdict IS NULL OR a.verdict IN ('unknown', 'created')) ORDER BY a.id DESC LIMIT ?3",
+                    past.key,
+                    name,
+                    _EARLIER,
+                )[::-1],
+                self._attempts("a.run = ? AND a.seq = ? ORDER BY a.id", past.key, seq),
+                [
+                    Lookup(at, how, bool(complete), tuple(ids.split()), relation, bool(deleted), decision)
+                    for at, how, complete, ids, relation, deleted, decision in self._db.execute(
+                        "SELECT at, how, complete, ids, relation, deleted, decision FROM lookups"
+                        " WHERE run = ? AND seq = ? ORDER BY id",
+                        (past.key, seq),
+                    )
+                ],
+                self._applied(past, name, digest),
+            )
+
+    def _attempts(self, where: str, *parameters: object) -> list[Attempt]:
+        rows = self._db.execute(f"{_ATTEMPT} {where}", parameters)
+        values: list[list[Any]] = [[*row[:-1], bool(row[-1])] for row in rows]
+        return [Attempt(*each) for each in values]
+
+    def _applied(self, past: PastRun, name: str | None, digest: bytes | None) -> bytes | None:
+        found = self._db.execute(
+            "SELECT nodes FROM applied WHERE scope = (SELECT scope FROM runs WHERE id = ?) AND name = ? AND digest = ?",
+            (past.key, name, digest),
+        ).fetchone()
+        try:
+            return zlib.decompress(found[0]) if found is not None and found[0] is not None else None
+        except zlib.error as error:
+            raise sqlite3.DatabaseError(f"nodes of {name}: {error}") from None
+
+    def _seq(self, past: PastRun, row: str) -> int:
+        file, _, line = row.rpartition(":")
+        numbers = [i for i, inventory in enumerate(past.record.inventories) if inventory.path == file]
+        ways: list[tuple[str, tuple[Any, ...]]] = [("name = ?", (row,))]
+        if line.isascii() and line.isdigit() and len(line) < 16:
+            if not file:
+                ways.append(("line = ?", (int(line),)))
+            elif numbers:
+                ways.append(("line = ? AND file = ?", (int(line), numbers[0])))
+        for where, parameters in ways:
+            found = self._places(past, where, parameters)
+            if len(found) == 1:
+                return found[0][0]
+            if found:
+                paths = [inventory.path for inventory in past.record.inventories]
+                places = ", ".join(
+                    f"{plain(paths[file]) if file < len(paths) else file + 1}:{line}" for _, file, line in found
+                )
+                raise UsageError(f"{plain(row, 120)}: several rows of run {past.record.run_id}: {places}", "name one")
+        raise UsageError(f"{plain(row, 120)}: run {past.record.run_id} has no such row", self._hint(past, row))
+
+    def _places(self, past: PastRun, where: str, parameters: tuple[Any, ...]) -> list[tuple[int, int, int]]:
+        sql = f"SELECT seq, file, line FROM rows WHERE run = ? AND {where} ORDER BY seq LIMIT 10"  # noqa: S608  # our own words
+        with errors_of(self._path):
+            return self._db.execute(sql, (past.key, *parameters)).fetchall()
+
+    def _hint(self, past: PastRun, row: str) -> str:
+        for orphan in past.record.orphans:
+            if orphan["name"] == row:
+                said = f": {orphan['detail']}" if orphan["detail"] else ""
+                return (
+                    f"it was no row, but an earlier run's send of unknown end; this run settled it as"
+                    f" {orphan['outcome']}{plain(said)}"
+                )
+        with errors_of(self._path):
+            names = self._db.execute(
+                "SELECT name FROM rows WHERE run = ? AND name IS NOT NULL ORDER BY seq LIMIT ?", (past.key, _NAMES)
+            ).fetchall()
+        near = nearest(row, [name for (name,) in names])
+        return f"did you mean {near}?" if near else "give the job's name, or the line on which the row begins"

@@ -1,0 +1,307 @@
+"""``plan`` and ``reconcile``: make the service equal to the inventory: create, update, and on request delete.
+
+The phases are those of ``submit``, with a plan between listing and sending: every row and every job that no row lists
+any more is looked at, the caller says whether to go on, then rows are created as ``submit`` does, jobs that differ
+are updated, and last, jobs are deleted. ``submit-protocol.md``, invariant 14.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bulkjobs.dataflow.client import DataFlowClient
+from bulkjobs.engine.change_recorder import ChangeRecorder
+from bulkjobs.engine.changer import NOTHING_MORE, Change, Changer, Leave
+from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.examine import Examiner, unreadable
+from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
+from bulkjobs.engine.journal.journal import Journal, PlannedRow
+from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.pacing import Limiter, window_limiter
+from bulkjobs.engine.plan import Action, Plan, Planned, Terms, estimate
+from bulkjobs.engine.planning import Moment
+from bulkjobs.engine.protocol import Finish
+from bulkjobs.engine.reader import Unreadable
+from bulkjobs.engine.records import ChangeKind, Outcome
+from bulkjobs.engine.submit import CODE_OF, Submit, in_thread, step_of
+from bulkjobs.engine.work import Stop, Tally
+from bulkjobs.errors import ExitCode, worst
+from bulkjobs.graph.comparison import BUILT_IN, Comparison
+from bulkjobs.graph.expand import Expander
+from bulkjobs.graph.spec import JobSpec
+from bulkjobs.inventory.reader import InventoryFile
+from bulkjobs.logs import Log
+from bulkjobs.settings import Settings
+
+_READERS = 16
+
+_OUTCOMES = {
+    Outcome.EXISTING: Action.UNCHANGED,
+    Outcome.CONFLICT: Action.CONFLICT,
+    Outcome.DRIFTED: Action.CONFLICT,  # of rows that were looked at, the plan says more
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a plan is not carried out, and how the run ends then."""
+
+    stop: Stop
+    exit_code: ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class MaxDelete:
+    """How many jobs may be deleted at most: ``count``, or ``percent`` of those that were made, rounded down."""
+
+    count: int | None = None
+    percent: float | None = 10.0
+
+    def allows(self, deletes: int, owned: int) -> bool:
+        if self.count is not None:
+            return deletes <= self.count
+        return self.percent is None or deletes * 100 <= self.percent * owned
+
+    def __str__(self) -> str:
+        return f"{self.count}" if self.count is not None else f"{self.percent:g}%"
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What may be done. ``include``: jobs that are otherwise left alone."""
+
+    prune: bool = False
+    max_delete: MaxDelete = MaxDelete()
+    include: Leave = NOTHING_MORE
+
+
+Approve = Callable[[Plan], Awaitable[Refusal | None]]
+"""Asked once, before anything is sent: None lets the plan be carried out."""
+
+
+class Reconcile(Submit):
+    """One run. ``plan`` is there once everything was looked at."""
+
+    plan: Plan | None = None
+
+    def __init__(
+        self,
+        files: Sequence[InventoryFile],
+        expander: Expander,
+        journal: Journal,
+        client: DataFlowClient,
+        settings: Settings,
+        clock: Clock,
+        tally: Tally,
+        log: Log,
+        mode: Mode,
+        approve: Approve,
+        terms: Callable[[str, bool, Sequence[tuple[str, str]]], Terms],
+        limiter: Callable[[float], Limiter] = window_limiter,
+        comparison: Comparison = BUILT_IN,
+    ) -> None:
+        super().__init__(files, expander, journal, client, settings, clock, tally, log, limiter, comparison)
+        self._mode = mode
+        self._approve = approve
+        self._terms = terms
+        self._refusal: Refusal | None = None
+        self._applied = AppliedJobs(journal)
+        self._examiner = Examiner(self._reader, self._recorder, self._applied, comparison, mode.include)
+        self._changer = Changer(
+            client,
+            self._reader,
+            ChangeRecorder(journal, self._recorder, clock, tally, log),
+            self._control,
+            clock,
+            tally,
+            log,
+            concurrency=settings.concurrency,
+            settle_s=settings.settle,
+            max_attempts=settings.max_attempts,
+            patience=settings.patience,
+            begun=self._begun,
+            comparison=comparison,
+            include=mode.include,
+        )
+        self._found: dict[int, Planned] = {}
+        self._prunable: dict[str, Owned] = {}
+        self._listing_s = 0.0
+
+    def stop(self, stop: Stop) -> None:
+        """End the run early: nothing more is sent, what is on its way is waited for."""
+        self._changer.stop(stop)
+        super().stop(stop)
+
+    def _is_final(self, finish: Finish) -> bool:
+        return finish.outcome is not Outcome.DRIFTED  # its job is read again: a plan says what differs
+
+    async def _send_all(self) -> None:
+        moment = await self._prepare()
+        await self._examine_rows(moment)
+        removals = await self._examine_jobs() if self._mode.prune else []
+        await self._recorder.durable()
+        self.plan = plan = self._planned(removals)
+        self._refusal = self._refuse_deletes(plan) or await self._approve(plan)
+        if self._refusal is not None:
+            self.stop(self._refusal.stop)
+            return
+        await self._send(moment)
+        if self._sender.stopped is None:
+            await self._change(plan)
+
+    async def _list(self, phase: str) -> None:
+        begun = self._clock.monotonic()
+        await super()._list(phase)
+        self._listing_s = (self._clock.monotonic() - begun) / max(1, self._sender.resolver.pages)
+
+    # Look
+
+    async def _examine_rows(self, moment: Moment) -> None:
+        self.tally.phase = "comparing"
+        first = 0
+        slots = asyncio.Semaphore(_READERS)
+        async for jobs in in_thread(self._expanded_again()):
+            works = []
+            for row in self._journal.unfinished(first, len(jobs)):
+                spec = jobs[row.seq - first]
+                if spec is None or spec.digest != row.digest:
+                    self._changed()
+                    return
+                works.append(self._examine_row(row, spec, moment, slots))
+            await _all(works)
+            await self._recorder.durable()
+            first += len(jobs)
+
+    async def _examine_row(self, row: PlannedRow, spec: JobSpec, moment: Moment, slots: asyncio.Semaphore) -> None:
+        async with slots:
+            try:
+                self._found[row.seq] = await self._examiner.row(row, spec, step_of(row, moment))
+            except Unreadable as error:
+                self._found[row.seq] = unreadable(row, error)
+
+    async def _examine_jobs(self) -> list[Planned]:
+        self.tally.phase = "looking for jobs to delete"
+        slots = asyncio.Semaphore(_READERS)
+        found: dict[str, Planned] = {}
+
+        async def one(owned: Owned) -> None:
+            async with slots:
+                planned = await self._examiner.job(owned)
+            if planned is None:
+                self._recorder.forgotten(owned.name)
+                return
+            found[owned.name] = planned
+            self._prunable[owned.name] = owned
+
+        await _all([one(owned) for owned in self._applied.prunable(self.namespace)])
+        return [found[name] for name in sorted(found)]
+
+    def _planned(self, removals: Sequence[Planned]) -> Plan:
+        rows = [*map(self._of_row, self._applied.rows()), *removals]
+        counted = {action: sum(row.action is action for row in rows) for action in Action}
+        updates, deletes = counted[Action.UPDATE], counted[Action.DELETE]
+        calls = {
+            "createJob": counted[Action.CREATE],
+            "updateJob": updates,
+            "deleteJob": deletes,
+            "getJob": 2 * updates + deletes,
+        }
+        rate = self._control.rate
+        inventories = [(file.path, file.sha256 or "") for file in self._files]
+        return Plan(
+            self._terms(self.namespace, self._mode.prune, inventories),
+            rows,
+            calls,
+            estimate(calls, rate, self._listing_s, self._settings.concurrency, self._settings.settle),
+            rate,
+            self._listing_s,
+            self._applied.count(self.namespace),
+        )
+
+    def _of_row(self, row: RowLine) -> Planned:
+        path = self._files[row.file].path
+        found = self._found.get(row.seq)
+        if found is not None:
+            return replace(found, file=path, line=row.line)
+        action = _OUTCOMES.get(row.outcome, Action.CONFLICT) if row.outcome is not None else Action.CREATE
+        return Planned(path, row.line, row.name, action, row.message, (), row.digest, row.job_id)
+
+    def _refuse_deletes(self, plan: Plan) -> Refusal | None:
+        deletes = len(plan.of(Action.DELETE))
+        if self._mode.max_delete.allows(deletes, plan.owned):
+            return None
+        reason = f"{deletes} jobs would be deleted, more than --max-delete {self._mode.max_delete}"
+        if self._mode.max_delete.count is None:
+            reason += f" of the {plan.owned} that this namespace has made"
+        stop = Stop("refused", reason, f"nothing was sent; look at the plan, then say --max-delete {deletes}")
+        return Refusal(stop, ExitCode.NEEDS_DECISION)
+
+    # Change
+
+    async def _change(self, plan: Plan) -> None:
+        for kept in plan.of(Action.KEEP):
+            if kept.line is None:
+                outcome = Outcome.DRIFTED.value
+                self._journal.put(
+                    Kind.REMOVED, self._journal.run, kept.name, kept.job_id, outcome, "kept", kept.reason
+                )
+        self.tally.phase = "updating"
+        await self._changer.run(self._updates())
+        if self._changer.stopped is None:
+            self.tally.phase = "deleting"
+            await self._changer.run(self._deletes(plan))
+        if self._changer.stopped is not None:
+            super().stop(self._changer.stopped)
+
+    async def _updates(self) -> AsyncIterator[Change]:
+        """Every row that is drifted now, also those of which the plan could not know."""
+        kept = {seq for seq, planned in self._found.items() if planned.action is not Action.UPDATE and planned.diff}
+        wanted = {row.seq: row for row in self._applied.drifted() if row.seq not in kept}
+        first = 0
+        if not wanted:
+            return
+        async for jobs in in_thread(self._expanded_again()):
+            for seq in range(first, first + len(jobs)):
+                row, spec = wanted.get(seq), jobs[seq - first]
+                if row is not None and spec is not None and spec.name == row.name:
+                    yield Change(ChangeKind.UPDATE, row.name, row.job_id, seq, spec, planned=row.updated_date)
+            first += len(jobs)
+
+    async def _deletes(self, plan: Plan) -> AsyncIterator[Change]:
+        for planned in plan.of(Action.DELETE):
+            owned = self._prunable[planned.name]
+            bases = owned.applied.bases if owned.applied is not None else ()
+            yield Change(ChangeKind.DELETE, owned.name, owned.job_id, bases=bases)
+
+    # Close
+
+    def _exit_code(self, stop: Stop | None) -> ExitCode:
+        if self._refusal is not None:
+            return self._refusal.exit_code
+        codes = {super()._exit_code(stop)}
+        for (kind, outcome), count in self._changer.ended.items():
+            if kind is ChangeKind.DELETE and count:
+                is_kept = outcome in (Outcome.EXISTING, Outcome.DRIFTED, Outcome.CONFLICT)
+                codes.add(ExitCode.NEEDS_DECISION if is_kept else CODE_OF.get(outcome, ExitCode.OK))
+        if self.plan is not None and any(row.line is None for row in self.plan.of(Action.KEEP)):
+            codes.add(ExitCode.NEEDS_DECISION)
+        return worst(codes)
+
+    def _facts(self) -> dict[str, object]:
+        facts = super()._facts() | {"command": "reconcile", "prune": self._mode.prune}
+        for (kind, outcome), count in sorted(self._changer.ended.items()):
+            facts[f"{kind.value}_{outcome.value}"] = count
+        return facts
+
+
+async def _all(works: Sequence[Awaitable[None]]) -> None:
+    """Wait for all; the first error ends the others. Not a TaskGroup: a caller wants the error itself."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""The tests. Packages, so that one may use another's stand-ins."""

@@ -1,0 +1,57 @@
+"""Which rows go first, and what their refusal means for the others."""
+
+from __future__ import annotations
+
+from bulkjobs.dataflow.contract import Api
+from bulkjobs.dataflow.replies import Answer, Verdict
+from bulkjobs.engine.canary import SHAPES, Shapes, refused
+from bulkjobs.engine.protocol import RowState
+from bulkjobs.graph.spec import JobSpec
+
+REFUSED = RowState(1, last=Answer(Verdict.REJECTED, 400, "bad-parameter", "body: no type"))
+CREATED = RowState(1, last=Answer(Verdict.CREATED, 201))
+UNKNOWN = RowState(1, unknown=True, last=Answer(Verdict.UNKNOWN, 503))
+THROTTLED = RowState(last=Answer(Verdict.THROTTLED, 429))
+ABOUT_NAME = RowState(1, last=REFUSED.last, refusal=REFUSED.last)
+
+
+def job(*words: str) -> JobSpec:
+    nodes = ",".join(f'{{"type":"{word}","name":"A","fieldList":[{{"name":"x","type":"string"}}]}}' for word in words)
+    return JobSpec("n", f"[{nodes}]".encode())
+
+
+def shapes(*jobs: JobSpec | None) -> Shapes:
+    known = Shapes()
+    known.add(jobs)
+    return known
+
+
+def test_the_first_row_of_each_shape_goes_first() -> None:
+    known = shapes(job("A"), job("A"), job("A", "B"), None, job("A"), job("B"))
+    assert known.canaries([0, 1, 2, 4, 5], 0) == [0, 2, 5]
+    assert known.canaries([1, 4, 5], 0) == [1, 5]
+
+
+def test_more_are_taken_if_asked_and_never_fewer_than_two() -> None:
+    known = shapes(*[job("A")] * 9)
+    assert known.canaries(range(9), 0) == [0, 1]
+    assert known.canaries(range(9), 3) == [0, 1, 2, 3]
+    assert known.canaries([4], 3) == [4]
+
+
+def test_at_most_ten_shapes_get_one() -> None:
+    known = shapes(*[job("A" * (i + 1)) for i in range(300)])
+    assert known.canaries(range(300), 0) == list(range(SHAPES))
+
+
+def test_if_all_are_refused_the_message_says_what_the_service_said_and_which_contract_is_in_use() -> None:
+    assert refused([REFUSED, REFUSED], 4_998, Api.V2025_03) == (
+        "2 of 2 first jobs were refused: bad-parameter: body: no type: 4,998 rows not sent; "
+        "contract 2025-03 in use, --api 2026-09 adds `type`"
+    )
+
+
+def test_only_refusals_stop_the_rest() -> None:
+    for other in (CREATED, UNKNOWN, THROTTLED, ABOUT_NAME, RowState()):
+        assert refused([REFUSED, other], 9, Api.V2025_03) is None
+    assert refused([], 9, Api.V2025_03) is None
