@@ -17,6 +17,8 @@ SHAPES = 10
 CROWD = 20
 """A plan of no more creates than this has no canary of its own accord: its rows answer for themselves."""
 
+_REACH = 10_000
+
 _DECIDES = re.compile(rb'"(?:type|dataType)":"([A-Z_]+)"')
 _OTHER = 255
 
@@ -35,18 +37,21 @@ class Shapes:
             self._of_rows.append(self._known.setdefault(key, min(len(self._known), _OTHER)))
 
     def canaries(self, rows: Sequence[int], more: int) -> list[int]:
-        """Of ``rows``, those to create first: the first of each shape, and ``more`` of those that follow."""
+        """Of ``rows``, those to create first: the first of each shape, and ``more``; two at least.
+
+        Those beyond the shapes' lie far apart, since a mistake often spoils many rows in a row, but not further than
+        ``_REACH``: the inventory has to be read up to them before anything else is sent.
+        """
         first: dict[int, int] = {}
         for row in rows:
             shape = self._of_rows[row]
             if shape not in first and len(first) < SHAPES:
                 first[shape] = row
         chosen = set(first.values())
-        wanted = max(len(chosen) + more, min(2, len(rows)))
-        for row in rows:
-            if len(chosen) >= wanted:
-                break
-            chosen.add(row)
+        wanted = min(max(len(chosen) + more, 2), len(rows))
+        near = [row for row in rows[:_REACH] if row not in chosen]
+        extra = wanted - len(chosen)
+        chosen.update(near[(place + 1) * len(near) // extra - 1] for place in range(extra if near else 0))
         return sorted(chosen)
 
 
