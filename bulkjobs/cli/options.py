@@ -200,7 +200,7 @@ budget = _together(
         type=Halt(),
         default=str(_settings.halt),
         show_default=True,
-        help="Stop when so many rows are rejected; a percentage counts after 20 rows.",
+        help="Stop when so many rows are rejected; a percentage counts after 20 rows; 100% never stops.",
     ),
     option(
         "--canary",

@@ -18,7 +18,8 @@ _NEARLY_ALL = 0.9
 class HaltWatch:
     """Told of every row that the service answered for good; ``reason`` is why the run should stop, once it should.
 
-    One and the same refusal of nine rows in ten stops it whatever the rule: it is not about those rows.
+    One and the same refusal of nine rows in ten stops it before the rule does: it is not about those rows. Only
+    ``--halt 100%`` goes on whatever is refused.
     """
 
     rule: HaltRule
@@ -42,7 +43,7 @@ class HaltWatch:
         said = f"HTTP {answer.http_status}" + (f" {answer.code}" if answer.code else "") + f": {answer.message}"
         if self.rule.count is not None and self._rejected >= self.rule.count:
             return f"{self._rejected:,} rows were rejected (--halt {self.rule}), the last with {said}"
-        if self._answered < FIRST:
+        if self._answered < FIRST or self.rule.percent == 100:
             return None
         if self._causes[cause] >= _NEARLY_ALL * self._answered:
             return f"{self._causes[cause]:,} of the first {self._answered:,} rows were refused alike: {said}"

@@ -1,0 +1,176 @@
+"""The estimate before a run is within a tenth of what the run then takes, faults included."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkjobs.engine.estimate import estimate_s
+from bulkjobs.library import Places, Target, submit
+from bulkjobs.sandbox import Sandbox, SandboxOptions
+from bulkjobs.settings import Settings
+
+from .conftest import World, rows
+
+_LATENCY = 0.05
+
+
+@asynccontextmanager
+async def lossy(sandbox: Sandbox, odds: float, seed: int) -> AsyncIterator[str]:
+    """The sandbox behind a proxy that loses ``odds`` of all creates: half of them on the way there, half on the way
+    back. The client sees a connection that breaks."""
+    chance = random.Random(seed)
+    session = ClientSession(auto_decompress=False)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        is_lost = request.method == "POST" and chance.random() < odds
+        is_made = chance.random() < 0.5
+        body = await request.read()
+        if is_lost and not is_made:
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response()
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in ("host", "content-length")}
+        url = sandbox.endpoint + request.raw_path
+        async with session.request(request.method, url, data=body, headers=headers) as answer:
+            said = await answer.read()
+        if is_lost:
+            assert request.transport is not None
+            request.transport.close()
+        return web.Response(status=answer.status, body=said, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+        await session.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A run as it is planned: ``rate`` sends a second, ``odds`` that a create is lost."""
+
+    count: int
+    rate: float
+    odds: float = 0.0
+    concurrency: int = 32
+    settle: float = 1.0
+    seed: int = 0
+
+    def estimate(self) -> float:
+        return estimate_s(
+            self.count,
+            self.rate,
+            self.concurrency,
+            _LATENCY,
+            odds_of_unknown=self.odds,
+            settle=self.settle,
+            listed_pages=1,
+        )
+
+    async def took(self, folder: Path) -> float:
+        """Seconds from the start of the run to its last outcome; the report is not waited for."""
+        async with Sandbox(SandboxOptions(latency=_LATENCY)) as sandbox, lossy(sandbox, self.odds, self.seed) as url:
+            world = World(sandbox, folder)
+            keys = {"NCLOUD_ACCESS_KEY": sandbox.access_key, "NCLOUD_SECRET_KEY": sandbox.secret_key}
+            settings = Settings(rate=self.rate, concurrency=self.concurrency, settle=self.settle, max_attempts=50)
+            begun = time.monotonic()
+            ended = await submit(
+                [world.write(rows(self.count))],
+                Target(url, environment=keys),
+                Places(folder / "journal.db", folder / "reports"),
+                settings,
+            )
+            took = time.monotonic() - begun
+            assert ended.result.exit_code == 0
+            assert len(world.names()) == len(set(world.names())) == self.count
+            return took
+
+
+def _is_near(estimate: float, took: float) -> bool:
+    return abs(estimate - took) <= 0.1 * took
+
+
+QUICK = [
+    Case(60, 20.0),
+    Case(60, 20.0, odds=0.05),
+    Case(150, 500.0, concurrency=4),
+]
+
+
+@pytest.mark.parametrize("case", QUICK, ids=str)
+async def test_the_estimate_before_the_start_is_within_a_tenth(case: Case, tmp_path: Path) -> None:
+    took = await case.took(tmp_path)
+    assert _is_near(case.estimate(), took), f"estimated {case.estimate():.2f} s, took {took:.2f} s"
+
+
+GRID = [
+    Case(round(rate * seconds), rate, odds, seed=seed)
+    for rate, seconds in ((5.0, 20), (20.0, 20), (100.0, 15), (300.0, 15))
+    for odds in (0.0, 0.02, 0.1, 0.2)
+    for seed in (1, 2)
+]
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("case", GRID, ids=str)
+async def test_the_estimate_holds_over_a_grid_of_rates_and_faults(case: Case, tmp_path: Path) -> None:
+    took = await case.took(tmp_path)
+    print(f"\n{case}: estimated {case.estimate():.2f} s, took {took:.2f} s, {case.estimate() / took - 1:+.1%}")
+    assert _is_near(case.estimate(), took)
+
+
+def test_nothing_to_do_takes_the_listing_only() -> None:
+    assert estimate_s(0, 10.0, 32, 0.1, listed_pages=3) == pytest.approx(0.3, rel=0.05)
+    assert estimate_s(0, 10.0, 32, 0.1) == 0.0
+
+
+def test_the_slower_of_rate_and_slots_counts() -> None:
+    by_rate = estimate_s(10_000, 10.0, 32, 0.1)
+    by_slots = estimate_s(10_000, 1_000.0, 2, 0.1)
+    assert by_rate == pytest.approx(1_000, rel=0.02)
+    assert by_slots == pytest.approx(10_000 * 0.104 / 2, rel=0.02)
+
+
+def test_an_unknown_end_costs_its_settle_time_and_maybe_another_send() -> None:
+    calm = estimate_s(1, 10.0, 32, 0.1, settle=15.0)
+    assert estimate_s(1, 10.0, 32, 0.1, settle=15.0, odds_of_unknown=0.5) == pytest.approx(
+        calm + 15.2 * (0.5 + 0.125 + 0.031 + 0.008 + 0.002), rel=0.1
+    )
+
+
+def test_a_rate_that_is_to_be_found_out_is_slower_than_one_that_is_known() -> None:
+    assert estimate_s(1_000, None, 32, 0.1) > estimate_s(1_000, 300.0, 32, 0.1)
+    assert estimate_s(3, None, 32, 0.1) < 2.0
+
+
+
+
+@given(
+    st.integers(0, 5_000),
+    st.one_of(st.none(), st.floats(0.01, 10_000)),
+    st.integers(1, 1_000),
+    st.floats(0, 60),
+    st.floats(0, 1),
+)
+def test_any_figures_give_a_number_of_seconds_and_more_rows_never_take_less(
+    count: int, rate: float | None, concurrency: int, latency: float, odds: float
+) -> None:
+    estimate = estimate_s(count, rate, concurrency, latency, odds_of_unknown=odds)
+    assert 0.0 <= estimate < float("inf")
+    assert estimate_s(count + 100, rate, concurrency, latency, odds_of_unknown=odds) >= estimate * 0.99
