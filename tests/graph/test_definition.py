@@ -101,7 +101,7 @@ def as_shown(draw: st.DrawFn, graph: list[Json]) -> list[Json]:
         for condition in node.get("filterConditionList", []):
             if condition["value"] == "1":
                 condition["value"] = 1
-        if "regionNo" in node and draw(st.booleans()):
+        if node.get("regionNo") == "1" and draw(st.booleans()):
             node["regionNo"] = 1
         if "coalesce" in node and draw(st.booleans()):
             node["coalesce"] = str(node["coalesce"])

@@ -385,7 +385,7 @@ def test_children_move_up_past_every_node_that_is_dropped(kept: tuple[int, ...])
 
 
 def test_graphs_are_judged_again_when_they_were_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bulkjobs.graph.expand._REMEMBERED", 2)
+    monkeypatch.setattr("bulkjobs.graph.shape._REMEMBERED", 2)
     rows = [GOOD | {"name": f"job{i}", "filter": f"x{i % 4} == 1"} for i in range(12)]
     assert codes(expand(*rows)) == [("filter", "missing-field")] * 12
 
