@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
+from bulkjobs.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +69,73 @@ def test_the_first_command_sets_up_and_runs_the_main_job_on_a_clean_checkout(che
     ]
 
 
+CONSOLE = re.findall(r"(<!-- with a service -->\n)?```console\n(.*?)```", README, re.DOTALL)
+
+
+def steps(text: str) -> list[tuple[str, str]]:
+    """Commands of a block (``$ …``, going on over lines that end with a backslash) with what each prints."""
+    found: list[tuple[str, str]] = []
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, said = re.sub(r"\\\n\s*", "", part).partition("\n")
+        found.append((command, said))
+    return found
+
+
+def told(text: str) -> list[str]:
+    """Lines without what differs from run to run: times, ids, durations."""
+    for pattern, word in (
+        (r"\d{8}T\d{6}Z(-\d+)?", "RUN"),
+        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:\d\d)?", "TIME"),
+        (r"\b(?=\w*\d)(?=\w*[A-Z])[A-Za-z0-9]{12}\b", "JOBID"),
+        (r"\b\d+(\.\d+)? ?(ms|s)\b", "DURATION"),
+        (r"127\.0\.0\.1:\d+", "SERVICE"),
+    ):
+        text = re.sub(pattern, word, text)
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def is_as_told(said: list[str], expected: list[str]) -> bool:
+    """``…`` stands for any number of lines."""
+    if not expected:
+        return not said
+    if expected[0] == "…":
+        return any(is_as_told(said[skip:], expected[1:]) for skip in range(len(said) + 1))
+    return (
+        bool(said)
+        and re.sub(r" +", " ", said[0]) == re.sub(r" +", " ", expected[0])
+        and is_as_told(said[1:], expected[1:])
+    )
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as sandbox:
+        yield sandbox
+
+
+async def test_every_other_command_says_what_the_readme_says(checkout: Path, service: Sandbox) -> None:
+    assert CONSOLE, "the README shows commands"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("BULKJOBS_", "NCLOUD_"))}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "100", "TERM": "dumb"}
+    keys = {"NCLOUD_ACCESS_KEY_ID": service.access_key, "NCLOUD_SECRET_ACCESS_KEY": service.secret_key}
+    for with_service, text in CONSOLE:
+        for command, expected in steps(text):
+            typed = command.replace("https://dataflow.apigw.ntruss.com", service.endpoint)
+            if with_service:
+                typed = f"export BULKJOBS_ENDPOINT={service.endpoint}; {typed}"
+            process = await asyncio.create_subprocess_exec(
+                "bash",
+                "-c",
+                typed,
+                cwd=checkout,
+                env=environment | (keys if with_service else {}),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            said = (await asyncio.wait_for(process.communicate(), 120))[0].decode()
+            assert is_as_told(told(said), told(expected)), f"$ {command}\n{said}"
+
+
 def test_both_commands_are_one_line_each() -> None:
     assert "\n" not in block("main command")
     assert "\n" not in block("test command")
@@ -75,3 +147,19 @@ def test_the_top_level_holds_what_was_agreed() -> None:
     )
     top = {name.split("/")[0] for name in tracked if name and not name.startswith(".")}
     assert top <= {"pyproject.toml", "README.md", "bulkjobs", "tests", "inputs", "reports"}
+
+
+def test_every_promise_of_the_reliability_table_names_tests_that_exist() -> None:
+    table = README.split("<!-- reliability -->")[1].split("<!-- end of reliability -->")[0]
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", table)
+    assert len(named) > 20
+    for path, function in named:
+        source = ROOT / path
+        assert source.is_file(), path
+        if function:
+            assert re.search(rf"^\s*(async )?def {function}\(", source.read_text(encoding="utf-8"), re.MULTILINE), (
+                function
+            )
+    for row in table.splitlines():
+        if row.startswith("|") and not row.startswith(("|--", "| fault")):
+            assert re.search(r"`tests/", row), row
