@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bulkjobs.cli import options
+from bulkjobs.cli.collector import collect_rarely
 from bulkjobs.cli.documents import write_text
 from bulkjobs.cli.given import Given, expander_of, limits_of, target_of
 from bulkjobs.cli.log_setup import open_log
@@ -104,6 +105,7 @@ def command(inventories: tuple[Path, ...], **given: Any) -> int:
         raise UsageError("--json and --github both write to standard output", "choose one of them")
     from bulkjobs.inventory.reader import InventoryFile  # noqa: PLC0415  # not for --help
 
+    collect_rarely()
     if given["server"] is not None:
         target_of(given)  # its mistakes come before the long work
     console = Console(stderr=True, highlight=False)
