@@ -177,11 +177,16 @@ class Changer:
                     return decision.done
                 case Look():
                     await self._pause(self._delay(change, decision.after))
-                    if self.stopped is not None:
+                    if self.stopped is not None and not self._may_read_back(change, decision):
                         return self._given_up(change)
                     decision = await self._go_on(change)
                 case Write():  # pragma: no cover  # carried out by _go_on
                     raise AssertionError("a write follows its look at once")
+
+    def _may_read_back(self, change: Change, look: Look) -> bool:
+        """After an interrupt an update that was accepted is still read back: it is what is on its way."""
+        is_interrupt = self.stopped is not None and self.stopped.state == "interrupted"
+        return is_interrupt and change.state.accepted and look.after is After.NOW
 
     def _delay(self, change: Change, after: After) -> float:
         match after:

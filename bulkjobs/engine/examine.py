@@ -8,8 +8,8 @@ from __future__ import annotations
 from bulkjobs.dataflow.client import Job
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine import planning
-from bulkjobs.engine.changer import Leave
 from bulkjobs.engine.change_protocol import Sight
+from bulkjobs.engine.changer import Leave
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
 from bulkjobs.engine.journal.journal import PlannedRow
 from bulkjobs.engine.plan import Action, Planned
@@ -22,6 +22,8 @@ from bulkjobs.engine.resolver import relation
 from bulkjobs.engine.sights import is_running, sight_of_delete
 from bulkjobs.engine.three_way import Side, compare_three, side_of
 from bulkjobs.graph.comparison import Comparison
+from bulkjobs.graph.definition import remote_ids
+from bulkjobs.graph.ids import is_ours
 from bulkjobs.graph.spec import JobSpec
 
 _GONE = "the journal knows a job of this name that is gone"
@@ -89,6 +91,15 @@ class Examiner:
                 reason = "no row lists it any more, but it was edited by hand (--include-edited deletes it)"
         return Planned(None, None, owned.name, Action.KEEP, reason, job_id=owned.job_id, updated_date=updated)
 
+    async def orphan(self, name: str) -> Planned | None:
+        """The same for a name that no row lists, and of which a create has no known end; None if no job is there."""
+        live, _ = await self._reader.live_jobs(name)
+        jobs = [await self._reader.get_job(job.job_id) for job in live if job.job_id]
+        ours = [job for job in jobs if job is not None and job.is_live and is_ours(name, remote_ids(job.nodes))]
+        if len(ours) != 1:
+            return None
+        return await self.job(Owned(name, ours[0].job_id, None))
+
     async def _named(self, row: PlannedRow, spec: JobSpec, why: str) -> Planned:
         """A look that ends nothing: the row is looked up again once settle has passed."""
         live, _ = await self._reader.live_jobs(row.name)
@@ -120,9 +131,7 @@ class Examiner:
             self._recorder.applied(row.name, job.job_id, spec.digest, spec.nodes)
         return planned
 
-    def _compared(
-        self, row: PlannedRow, spec: JobSpec, job: Job, listed: ListedJob, found: Relation
-    ) -> Planned:
+    def _compared(self, row: PlannedRow, spec: JobSpec, job: Job, listed: ListedJob, found: Relation) -> Planned:
         updated = listed.updated_date or job.updated_date
         match found:
             case Relation.OURS_EQUAL | Relation.FOREIGN_EQUAL:

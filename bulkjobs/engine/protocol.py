@@ -181,7 +181,7 @@ def unresolved(row: RowState) -> Finish:
 
 
 def recognise(match: Match, *, unknown: bool, change: ChangeKind | None = None) -> Finish:
-    """The one live job of the name, compared. ``unknown``: an attempt of ours, ``change`` or create, has no known end."""
+    """The one live job of the name, compared. ``unknown``: an attempt of ours (``change``) has no known end."""
     outcome, code, message = Outcome.EXISTING, None, None
     match match.relation:
         case Relation.OURS_EQUAL:

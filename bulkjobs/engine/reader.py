@@ -149,7 +149,9 @@ class Reader:
 
     async def _acquire(self) -> float:
         async with self._turn:
-            return await permission(self._control, self._limiter, self._clock)
+            at = await permission(self._control, self._limiter, self._clock)
+            self._tally.rate = self._control.rate
+            return at
 
 
 async def permission(control: RateControl, limiter: AdaptiveLimiter, clock: Clock) -> float:

@@ -126,7 +126,6 @@ class Reconcile(Submit):
             include=mode.include,
         )
         self._found: dict[int, Planned] = {}
-        self._prunable: dict[str, Owned] = {}
         self._listing_s = 0.0
 
     def stop(self, stop: Stop) -> None:
@@ -145,7 +144,8 @@ class Reconcile(Submit):
         self.plan = plan = self._planned(removals)
         self._refusal = self._refuse_deletes(plan) or await self._approve(plan)
         if self._refusal is not None:
-            self.stop(self._refusal.stop)
+            if self._refusal.stop.state != "finished":  # else nobody wanted more than the plan
+                self.stop(self._refusal.stop)
             return
         await self._send(moment)
         if self._sender.stopped is None:
@@ -191,11 +191,17 @@ class Reconcile(Submit):
                 planned = await self._examiner.job(owned)
             if planned is None:
                 self._recorder.forgotten(owned.name)
-                return
-            found[owned.name] = planned
-            self._prunable[owned.name] = owned
+            else:
+                found[owned.name] = planned
+
+        async def orphan(name: str) -> None:
+            async with slots:
+                planned = await self._examiner.orphan(name)
+            if planned is not None:
+                found[name] = planned
 
         await _all([one(owned) for owned in self._applied.prunable(self.namespace)])
+        await _all([orphan(name) for name in self._applied.created_open(self.namespace)])
         return [found[name] for name in sorted(found)]
 
     def _planned(self, removals: Sequence[Planned]) -> Plan:
@@ -244,9 +250,8 @@ class Reconcile(Submit):
         for kept in plan.of(Action.KEEP):
             if kept.line is None:
                 outcome = Outcome.DRIFTED.value
-                self._journal.put(
-                    Kind.REMOVED, self._journal.run, kept.name, kept.job_id, outcome, "kept", kept.reason
-                )
+                self._journal.put(Kind.REMOVED, self._journal.run, kept.name, kept.job_id, outcome, "kept", kept.reason)
+        await self._recorder.durable()  # what the sender found is asked of the journal
         self.tally.phase = "updating"
         await self._changer.run(self._updates())
         if self._changer.stopped is None:
@@ -271,9 +276,19 @@ class Reconcile(Submit):
 
     async def _deletes(self, plan: Plan) -> AsyncIterator[Change]:
         for planned in plan.of(Action.DELETE):
-            owned = self._prunable[planned.name]
-            bases = owned.applied.bases if owned.applied is not None else ()
-            yield Change(ChangeKind.DELETE, owned.name, owned.job_id, bases=bases)
+            applied = self._applied.of(planned.name)  # as it is now that earlier attempts are settled
+            if applied is None or applied.job_id != planned.job_id or self._applied.is_open(planned.name):
+                self._not_deleted(planned)
+            else:
+                yield Change(ChangeKind.DELETE, planned.name, applied.job_id, bases=applied.bases)
+
+    def _not_deleted(self, planned: Planned) -> None:
+        """What became of its earlier attempt is not known, or it is another job now: the next run will see."""
+        outcome = Outcome.UNRESOLVED if self._applied.is_open(planned.name) else Outcome.NOT_SENT
+        self._changer.ended[ChangeKind.DELETE, outcome] += 1
+        self._journal.put(
+            Kind.REMOVED, self._journal.run, planned.name, planned.job_id, outcome.value, "open", "run again"
+        )
 
     # Close
 

@@ -9,7 +9,7 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.writer import Kind
 from bulkjobs.engine.protocol import Decision, Finish, Halt, Look, Match, Relation, Seen, Send
-from bulkjobs.engine.records import Outcome
+from bulkjobs.engine.records import Outcome, RowRecord
 from bulkjobs.engine.work import Tally, Work
 from bulkjobs.logs import Log
 
@@ -171,6 +171,8 @@ class Recorder:
     ) -> None:
         """A row's outcome in the report's terms."""
         self._tally.outcomes[finish.outcome] += 1
+        if self._tally.on_outcome is not None:
+            self._tally.on_outcome(self._record(seq, finish, attempts, first_sent_at, elapsed_ms))
         self._journal.put(
             Kind.FINISHED,
             finish.outcome.value,
@@ -185,6 +187,28 @@ class Recorder:
             elapsed_ms,
             self._journal.run,
             seq,
+        )
+
+    def _record(
+        self, seq: int, finish: Finish, attempts: int, first_sent_at: int | None, elapsed_ms: int | None
+    ) -> RowRecord:
+        """The row as its report will have it. Costs one read of the journal."""
+        sql = "SELECT file, line, name FROM rows WHERE run = ? AND seq = ?"
+        file, line, name = self._journal.ask(sql, self._journal.run, seq)[0]
+        return RowRecord(
+            file,
+            line,
+            name,
+            finish.outcome,
+            finish.job_id,
+            finish.status,
+            finish.http_status,
+            finish.code,
+            finish.message,
+            attempts,
+            first_sent_at,
+            self._clock.wall_ms(),
+            elapsed_ms,
         )
 
     def known(self, name: str, digest: bytes, finish: Finish, seen_at: int | None = None) -> None:

@@ -172,6 +172,7 @@ class Sender:
             self._finish_unsent(work)
         self._retries.clear()
         self._settling.clear()
+        self._tally.settling = 0
 
     def _finish_unsent(self, work: Work) -> None:
         if work.attempt is not None:
@@ -272,6 +273,7 @@ class Sender:
         now = self._clock.monotonic()
         self._control.answered(answer, sent_at, now)
         self._tally.throttles += answer.slow_down
+        self._tally.answered(now - sent_at, is_known=answer.verdict is not Verdict.UNKNOWN)
         if answer.verdict is Verdict.NOT_SENT or (
             answer.verdict is Verdict.UNKNOWN and (answer.http_status is None or answer.http_status >= 500)
         ):
@@ -283,7 +285,9 @@ class Sender:
             self._budget.succeeded()
             self.resolver.created.append((work.name, answer.job_id or "", now))
         else:
-            self._log.warning(
+            # A throttle is the rate's affair, and there may be many at a time.
+            tell = self._log.debug if answer.verdict is Verdict.THROTTLED else self._log.warning
+            tell(
                 "create.answer",
                 name=work.name,
                 verdict=answer.verdict.value,
@@ -315,6 +319,7 @@ class Sender:
                 batch.append(heapq.heappop(self._settling))
             self._looking = len(batch)
             self._pending = set(batch)
+            self._tally.looking, self._tally.settling = len(batch), len(self._settling)
             try:
                 await self.resolver.resolve(batch)
             finally:
@@ -322,11 +327,12 @@ class Sender:
                     heapq.heappush(self._settling, work)
                 self._pending = set()
                 self._looking = 0
-                self._tally.settling = len(self._settling)
+                self._tally.looking, self._tally.settling = 0, len(self._settling)
                 self._wake()
 
     def _seen(self, work: Work, seen: Seen) -> None:
         self._pending.discard(work)
+        self._tally.looking = len(self._pending)
         if not seen.complete:
             work.failures += 1
             if work.failures > self._max_attempts:
@@ -377,6 +383,7 @@ class Sender:
         work.due = due
         heapq.heappush(self._settling, work)
         self._tally.settling = len(self._settling)
+        self._tally.settle_until = max(self._tally.settle_until, due)
         self._wake()
 
     # The service as a whole

@@ -439,6 +439,7 @@ class Submit:
 
     def _facts(self) -> dict[str, object]:
         return {
+            "duration_s": round(self._clock.monotonic() - self._begun, 3),
             "sends": self.tally.sends,
             "retries": self.tally.retries,
             "throttles": self.tally.throttles,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.dataflow.replies import Cause
 from bulkjobs.engine.protocol import RowState
-from bulkjobs.engine.records import Outcome
+from bulkjobs.engine.records import Outcome, RowRecord
 from bulkjobs.graph.spec import JobSpec
 
 
@@ -41,7 +42,13 @@ class Work:
 
 @dataclass(slots=True)
 class Tally:
-    """The figures of a run, for the progress display and the summary. Plain counts and seconds."""
+    """The figures of a run, for the progress display and the summary. Plain counts and seconds.
+
+    ``settling``: rows that wait for their lookup, the last of them until ``settle_until`` (monotonic seconds);
+    ``looking``: rows that are being looked up or read. ``latency``: of the last ten answers to creates or so.
+    ``unknown``: creates whose end no answer told. ``on_outcome`` is told of every outcome as it is recorded, where
+    somebody asked for that.
+    """
 
     phase: str = "reading"
     rows: int = 0
@@ -50,6 +57,8 @@ class Tally:
     sends: int = 0
     in_flight: int = 0
     settling: int = 0
+    settle_until: float = 0.0
+    looking: int = 0
     retries: int = 0
     throttles: int = 0
     lookups: int = 0
@@ -57,11 +66,26 @@ class Tally:
     list_lag: float = 0.0
     service_down: bool = False
     rate: float = 0.0  # sends a second, permitted now
+    latency: float = 0.0
+    unknown: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
+    on_outcome: Callable[[RowRecord], None] | None = None
 
     @property
     def done(self) -> int:
         return self.outcomes.total()
+
+    @property
+    def waiting(self) -> int:
+        """Rows that still wait for their turn to be sent."""
+        return max(0, self.rows - self.done - self.in_flight - self.settling - self.looking)
+
+    def answered(self, latency: float, *, is_known: bool) -> None:
+        """A create ended after ``latency`` seconds. ``is_known``: an answer told how."""
+        if is_known:
+            self.latency += (0.1 if self.latency else 1.0) * (latency - self.latency)
+        else:
+            self.unknown += 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,10 +49,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     max_concurrent_runs: int | UnsetType = UNSET
     created_date: str
     updated_date: str
+    last_execution_status: str | UnsetType = UNSET
+    last_execution_date: str | UnsetType = UNSET
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An item of getJobs: exactly the documented keys, so no nodes. No job of a sandbox has ever run."""
+    """An item of getJobs: exactly the documented keys, so no nodes. A job has run if its control said so."""
 
     job_id: str
     name: str
@@ -91,8 +93,13 @@ def changed_job(api: Api, job: Job, draft: Draft, now: float) -> Job:
         nodes=job.nodes if draft.nodes is None else msgspec.Raw(draft.nodes),
         run_condition=job.run_condition | (draft.condition or {}),
         max_concurrent_runs=draft.max_concurrent_runs or job.max_concurrent_runs,
-        updated_date=_date(now),
+        updated_date=_later_date(job, now, 0),
     )
+
+
+def edited_job(job: Job, now: float, **changes: Any) -> Job:
+    """``job`` after somebody changed it in the console, or a run of it."""
+    return msgspec.structs.replace(job, updated_date=_later_date(job, now, 1), **changes)
 
 
 def summary(job: Job) -> Summary:
@@ -101,8 +108,10 @@ def summary(job: Job) -> Summary:
         name=job.name,
         type=job.type,
         status=job.status,
+        last_execution_status=job.last_execution_status or None,
         created_date=job.created_date,
         updated_date=job.updated_date,
+        last_execution_date=job.last_execution_date or None,
         resource_id=f"nrn:PUB:DataFlow:KR:0000000:Job/{job.job_id}",
     )
 
@@ -116,6 +125,12 @@ def _status(api: Api, draft: Draft) -> str:
 def _new_id() -> str:
     # 12 characters like the specification's `5Yns7J******`: 71 bits, so unique without looking.
     return "".join([_ALPHABET[octet % 62] for octet in secrets.token_bytes(12)])
+
+
+def _later_date(job: Job, now: float, step: int) -> str:
+    """``now``, but at least ``step`` seconds after the last change: dates have whole seconds, and edits must show."""
+    last = datetime.fromisoformat(job.updated_date).timestamp()
+    return _date(max(now, last + step))
 
 
 def _date(now: float) -> str:

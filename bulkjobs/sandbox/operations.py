@@ -12,6 +12,7 @@ import msgspec
 from bulkjobs.sandbox.bodies import Draft, read_create, read_update, read_verify
 from bulkjobs.sandbox.errors import Refusal, bad_parameter
 from bulkjobs.sandbox.jobs import Job, changed_job, new_job, summary
+from bulkjobs.sandbox.normalise import normalised
 from bulkjobs.sandbox.options import SandboxOptions
 from bulkjobs.sandbox.store import Store
 
@@ -33,7 +34,7 @@ class Operations:
         self._check_duplicate(draft)
         job = new_job(self._options.api, draft, now)
         self._store.add(job, now)
-        return 201, msgspec.json.encode(job)
+        return 201, self._shown(job)
 
     def verify(self, body: bytes) -> Answer:
         # Whether verifyJob looks at existing names is not documented: it does not, so that a job that is
@@ -42,7 +43,7 @@ class Operations:
         return 200, b"true"
 
     def get(self, job_id: str) -> Answer:
-        return 200, msgspec.json.encode(self._job(job_id))
+        return 200, self._shown(self._job(job_id))
 
     def update(self, job_id: str, body: bytes, now: float) -> Answer:
         """The reply is the changed job; its shape is not documented."""
@@ -54,7 +55,7 @@ class Operations:
         self._check_duplicate(draft, besides=job_id)
         changed = changed_job(self._options.api, job, draft, now)
         self._store.replace(changed)
-        return 200, msgspec.json.encode(changed)
+        return 200, self._shown(changed)
 
     def delete(self, job_id: str) -> Answer:
         self._store.remove(self._job(job_id).job_id)
@@ -80,6 +81,9 @@ class Operations:
             found, count = self._store.page(now, page * limit, limit)
         items = [summary(job) for job in found]
         return 200, msgspec.json.encode({"list": items, "count": count, "page": page, "limit": limit})
+
+    def _shown(self, job: Job) -> bytes:
+        return msgspec.json.encode(normalised(job) if self._options.normalise else job)
 
     @property
     def _exact(self) -> bool:

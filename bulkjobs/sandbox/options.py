@@ -22,6 +22,8 @@ class SandboxOptions:
     ``data``             keeps the jobs in this file, readable by its owner only. None: in memory.
     ``duplicate_names``  what a second live job of one name gets: ``allow`` makes it, ``refuse`` is a 400.
     ``name_match``       how getJobs reads ``name``: ``partial`` finds every name that holds it.
+    ``normalise``        shows jobs as a service might: reordered, completed, without what is empty.
+    ``control``          adds ``/control/jobs``, for tests: what a person does in the console, unsigned.
     """
 
     port: int = 0
@@ -32,6 +34,8 @@ class SandboxOptions:
     data: Path | None = None
     duplicate_names: Literal["allow", "refuse"] = "allow"
     name_match: Literal["exact", "partial"] = "partial"
+    normalise: bool = False
+    control: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bulkjobs.sandbox.auth import authenticate
+from bulkjobs.sandbox.control import add_control
 from bulkjobs.sandbox.datafile import DataFile
 from bulkjobs.sandbox.errors import Refusal, bad_parameter, no_such_url, throttled, too_large, undefined
 from bulkjobs.sandbox.jobs import Job
@@ -127,6 +128,8 @@ class Sandbox:
         app.router.add_get(job, self._gate("getJob", get), allow_head=False)
         app.router.add_route(update_method, job, self._gate("updateJob", update))
         app.router.add_delete(job, self._gate("deleteJob", delete))
+        if self._options.control and self._store is not None:
+            add_control(app, self._store, self._clock)
         return app
 
     def _gate(self, name: str, operation: _Operation) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -1,4 +1,4 @@
-"""What the journal keeps of jobs that were made from here: asked by reconcile and rollback, written by the recorders."""
+"""What the journal keeps of jobs that were made from here: asked by reconcile and rollback."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class AppliedJobs:
     def prunable(self, namespace: str) -> list[Owned]:
         """Jobs that this namespace has made, no other one lists, and the current run's inventory does not either.
 
-        Names with an open attempt are left out: they are settled first.
+        Names with an open create are left out: which job is theirs only the service can tell (``created_open``).
         """
         scope = self._journal.scope
         rows = self._journal.ask(
@@ -91,19 +91,39 @@ class AppliedJobs:
             " JOIN claims c ON c.scope = a.scope AND c.name = a.name AND c.namespace = ?2 WHERE a.scope = ?1"
             " AND NOT EXISTS (SELECT 1 FROM temp.wanted w WHERE w.name = a.name)"
             " AND NOT EXISTS (SELECT 1 FROM claims o WHERE o.scope = a.scope AND o.name = a.name AND o.namespace != ?2)"
-            " AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.scope = a.scope AND t.name = a.name AND t.closed = 0)"
-            " ORDER BY a.name",
+            " AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.scope = a.scope AND t.name = a.name AND t.closed = 0"
+            " AND t.kind = 'create') ORDER BY a.name",
             scope,
             namespace,
         )
         with errors_of(self._journal.path):
             return [Owned(name, job_id, _applied(job_id, *rest)) for name, job_id, *rest in rows]
 
-    def count(self, namespace: str) -> int:
-        """How many jobs this namespace has made."""
+    def created_open(self, namespace: str) -> list[str]:
+        """Names as in ``prunable`` of which a create has no known end."""
         rows = self._journal.ask(
-            "SELECT count(*) FROM applied a JOIN claims c ON c.scope = a.scope AND c.name = a.name"
-            " WHERE a.scope = ? AND c.namespace = ?",
+            "SELECT t.name FROM attempts t"
+            " JOIN claims c ON c.scope = t.scope AND c.name = t.name AND c.namespace = ?2"
+            " WHERE t.scope = ?1 AND t.closed = 0 AND t.kind = 'create'"
+            " AND NOT EXISTS (SELECT 1 FROM temp.wanted w WHERE w.name = t.name)"
+            " AND NOT EXISTS (SELECT 1 FROM claims o WHERE o.scope = t.scope AND o.name = t.name AND o.namespace != ?2)"
+            " ORDER BY t.name",
+            self._journal.scope,
+            namespace,
+        )
+        return [name for (name,) in rows]
+
+    def is_open(self, name: str) -> bool:
+        """Whether an attempt of this name has no known end."""
+        sql = "SELECT 1 FROM attempts WHERE scope = ? AND name = ? AND closed = 0"
+        return bool(self._journal.ask(sql, self._journal.scope, name))
+
+    def count(self, namespace: str) -> int:
+        """How many jobs this namespace has made, those included of which that is not certain yet."""
+        rows = self._journal.ask(
+            "SELECT count(*) FROM claims c WHERE c.scope = ? AND c.namespace = ?"
+            " AND (EXISTS (SELECT 1 FROM applied a WHERE a.scope = c.scope AND a.name = c.name)"
+            " OR EXISTS (SELECT 1 FROM attempts t WHERE t.scope = c.scope AND t.name = c.name AND t.closed = 0))",
             self._journal.scope,
             namespace,
         )

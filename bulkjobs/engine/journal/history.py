@@ -34,6 +34,9 @@ SELECT nth > 1, intended_at, ended_at, verdict FROM (
 """
 
 
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+
+
 @dataclass(frozen=True, slots=True)
 class PastRun:
     """One run with the folder that its report goes to."""
@@ -88,7 +91,7 @@ class History:
         """All rows of a run, in inventory order, streamed. May be called again."""
         with errors_of(self._path):
             for file, line, name, outcome, *rest in self._db.execute(_ROWS, (past.key,)):
-                yield RowRecord(file, line, name, Outcome(outcome), *rest)
+                yield RowRecord(file, line, name, _OUTCOMES[outcome], *rest)
 
     def again_or_throttled(self, past: PastRun) -> Iterator[AttemptRecord]:
         """The attempts of a run that a row's own record does not tell of, in order: retries, and what was throttled."""

@@ -76,7 +76,7 @@ class Lookup:
 class Trail:
     """One row. ``place``: its position in its file, from 0. ``is_over``: it has an outcome of its own.
 
-    ``earlier``: sends of that name by runs before this one that made the job, or whose end was not known.
+    ``earlier``: sends of that name by runs before this one that made or changed the job, or whose end was not known.
     ``nodes``: the definition that was last applied under that name, if it is the row's.
     """
 
@@ -107,8 +107,9 @@ class Trails(History):
                 digest,
                 bool(is_over),
                 self._attempts(
-                    "a.scope = (SELECT scope FROM runs WHERE id = ?1) AND a.name = ?2 AND a.run < ?1 AND"
-                    " (a.verdict IS NULL OR a.verdict IN ('unknown', 'created')) ORDER BY a.id DESC LIMIT ?3",
+                    "a.scope = (SELECT scope FROM runs WHERE id = ?1) AND a.name = ?2 AND a.run < ?1"
+                    " AND coalesce(a.verdict, 'unknown') IN ('unknown', 'created', 'accepted')"
+                    " ORDER BY a.id DESC LIMIT ?3",
                     past.key,
                     name,
                     _EARLIER,

@@ -72,7 +72,8 @@ _SQL = {
     " ON CONFLICT DO UPDATE SET coming = excluded.coming",
     Kind.FORGOTTEN: "DELETE FROM jobs WHERE scope = ? AND name = ?",
     Kind.DISOWNED: "DELETE FROM applied WHERE scope = ? AND name = ?",
-    Kind.REMOVED: "INSERT OR REPLACE INTO removals (run, name, job_id, outcome, code, detail) VALUES (?, ?, ?, ?, ?, ?)",
+    Kind.REMOVED: "INSERT OR REPLACE INTO removals (run, name, job_id, outcome, code, detail)"
+    " VALUES (?, ?, ?, ?, ?, ?)",
     Kind.INTENT: "INSERT INTO attempts (id, scope, run, seq, name, n, digest, intended_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     Kind.CHANGE: "INSERT INTO attempts (id, scope, run, seq, name, n, digest, intended_at, kind, job_id)"

@@ -1,0 +1,85 @@
+"""``bulkjobs plan``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulkjobs.cli import options
+from bulkjobs.cli.changing import around_of, mode_of, staged
+from bulkjobs.cli.given import expander_of
+from bulkjobs.cli.plan_view import show_plan
+from bulkjobs.cli.progress import watch
+from bulkjobs.cli.submit import listen
+from bulkjobs.cli.summary import write_json
+from bulkjobs.errors import ExitCode, StateError
+
+_EXAMPLES = """\b
+Examples:
+  bulkjobs plan jobs.csv
+  bulkjobs plan jobs.csv --prune --exit-code
+  bulkjobs plan jobs.csv --out plan.json && bulkjobs reconcile jobs.csv --plan plan.json
+"""
+
+
+@click.command("plan", epilog=_EXAMPLES)
+@click.argument("inventories", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Save the plan in this file, for --plan.")
+@click.option("--exit-code", is_flag=True, help="End with 10 if something is pending.")
+@options.config
+@options.target
+@options.graph
+@options.pace
+@options.state
+@options.namespace
+@options.mode
+@options.inventory
+@options.output
+def command(inventories: tuple[Path, ...], out: Path | None, exit_code: bool, **given: Any) -> int:
+    """Show what reconcile would do with every row, and how long it would take. Nothing is changed.
+
+    INVENTORIES are CSV or Parquet files. Only reads are sent, and another run may hold the state meanwhile.
+    """
+    return asyncio.run(plan_inventory(list(inventories), out, exit_code, given))
+
+
+async def plan_inventory(inventories: list[Path], out: Path | None, exit_code: bool, given: dict[str, Any]) -> int:
+    """The command, also as ``reconcile --dry-run``."""
+    from bulkjobs.library import Places  # noqa: PLC0415  # aiohttp
+    from bulkjobs.reconciliation import make_plan  # noqa: PLC0415
+
+    async with staged(given) as stage, watch(stage.tally, stage.console, stage.log, quiet=given["quiet"]):
+        plan = await make_plan(
+            inventories,
+            around_of(given, Places(given["state"]), stage.log),
+            expander_of(given),
+            mode_of(given),
+            tally=stage.tally,
+            on_start=lambda run, _: listen(run.stop, stage.console),
+        )
+    document = plan.as_document()
+    if out is not None:
+        _save(out, document)
+    if given["as_json"]:
+        write_json(document)
+    elif not given["quiet"]:
+        show_plan(stage.console, plan)
+    return int(ExitCode.PENDING if exit_code and plan.pending else ExitCode.OK)
+
+
+def _save(path: Path, document: dict[str, object]) -> None:
+    """Whole or not at all; readable by its owner only, as it holds definitions."""
+    draft = path.with_name(path.name + ".new")
+    try:
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            json.dump(document, file, ensure_ascii=False)
+        draft.replace(path)
+    except OSError as error:
+        raise StateError(f"--out {path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,80 @@
+"""A plan for people: each row that asks for something, with its difference, then the numbers. Shows no text raw."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from bulkjobs.engine.plan import Action, Plan, Planned
+from bulkjobs.engine.three_way import FieldChange, Side, shown
+from bulkjobs.plain import plain
+
+_SHOWN = 100
+"""Rows of one action that are shown, and differences of one row."""
+
+_SIGNS = {
+    Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"),
+    Action.DELETE: ("-", "red"),
+    Action.CONFLICT: ("!", "magenta"),
+    Action.KEEP: ("=", "cyan"),
+}
+
+
+def show_plan(console: Console, plan: Plan) -> None:
+    """Every row but the unchanged ones, then what it comes to."""
+    for action, (sign, style) in _SIGNS.items():
+        rows = plan.of(action)
+        for row in rows[:_SHOWN]:
+            _show_row(console, row, sign, style, is_alike=action is Action.UPDATE)
+        if len(rows) > _SHOWN:
+            console.print(Text(f"  and {len(rows) - _SHOWN:,} more to {action.value}", style=style))
+    console.print(Text(in_numbers(plan), style="bold"))
+    calls = ", ".join(f"{count:,} {call}" for call, count in plan.calls.items() if count)
+    if calls:
+        console.print(Text(f"Calls: {calls}; about {_duration(plan.eta_s)} at {plan.rate:,.1f}/s"))
+
+
+def in_numbers(plan: Plan) -> str:
+    """``Plan: 3 to create, 1 to update, 12 unchanged``."""
+    words = {
+        Action.CREATE: "to create",
+        Action.UPDATE: "to update",
+        Action.DELETE: "to delete",
+        Action.CONFLICT: "in conflict",
+        Action.KEEP: "kept",
+        Action.UNCHANGED: "unchanged",
+    }
+    counts = plan.counts
+    parts = [f"{counts[action.value]:,} {word}" for action, word in words.items() if counts[action.value]]
+    return "Plan: " + (", ".join(parts) or "nothing at all")
+
+
+def _show_row(console: Console, row: Planned, sign: str, style: str, *, is_alike: bool) -> None:
+    line = Text(f"{sign} {plain(row.name, 100)}", style=style)
+    if row.reason:
+        line.append(f"  {plain(row.reason, 300)}", style="default")
+    console.print(line, soft_wrap=True)
+    sides = {change.side for change in row.diff}
+    for change in row.diff[:_SHOWN]:
+        console.print(_difference(change, has_side=len(sides) > 1 or not is_alike), soft_wrap=True)
+    if len(row.diff) > _SHOWN:
+        console.print(Text(f"    and {len(row.diff) - _SHOWN:,} more"))
+
+
+def _difference(change: FieldChange, *, has_side: bool) -> Text:
+    text = Text(f"    {plain(change.label, 120)}: ")
+    text.append(plain(shown(change.there), 80), style="red")
+    text.append(" → ")
+    text.append(plain(shown(change.wanted), 80), style="green")
+    if has_side and change.side is not Side.UNKNOWN:
+        text.append(f"  ({change.side.value})", style="dim")
+    return text
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02} min"

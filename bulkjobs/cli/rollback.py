@@ -1,0 +1,101 @@
+"""``bulkjobs rollback``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.text import Text
+
+from bulkjobs.cli import options
+from bulkjobs.cli.amounts import Limit
+from bulkjobs.cli.changing import RUN_ID, YES, Stage, around_of, ask, counted, max_delete_of, staged, tell
+from bulkjobs.cli.progress import watch
+from bulkjobs.cli.submit import listen
+from bulkjobs.plain import plain
+
+if TYPE_CHECKING:
+    from bulkjobs.engine.reconcile import Refusal
+    from bulkjobs.engine.rollback import Candidate
+
+_SHOWN = 200
+
+_EXAMPLES = """\b
+Examples:
+  bulkjobs rollback 20261124T090000Z
+  bulkjobs rollback 20261124T090000Z --max-delete 50 --yes
+"""
+
+
+@click.command("rollback", epilog=_EXAMPLES)
+@options.run
+@YES
+@options.option("--dry-run", is_flag=True, help="Only show the list.")
+@options.option(
+    "--max-delete",
+    type=Limit(),
+    default="100%",
+    show_default=True,
+    help="Delete no more: a number, or a percentage of the jobs that the run made.",
+)
+@options.config
+@options.target
+@options.pace
+@options.state
+@options.report_dir
+@RUN_ID
+@options.inventory
+@options.output
+def command(run: str, **given: Any) -> int:
+    """Delete the jobs that RUN created and nobody has touched since: same definition, never executed.
+
+    The list is shown first, and a person is asked. Running it again goes on where it was.
+    """
+    return asyncio.run(_rollback(run, given))
+
+
+async def _rollback(run_id_of: str, given: dict[str, Any]) -> int:
+    from bulkjobs.engine.reconcile import Refusal  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.work import Stop  # noqa: PLC0415
+    from bulkjobs.errors import ExitCode  # noqa: PLC0415
+    from bulkjobs.library import Places, checked_run_id, new_run_id  # noqa: PLC0415  # aiohttp, pandas
+    from bulkjobs.reconciliation import rollback  # noqa: PLC0415
+
+    places = Places(given["state"], given["report_dir"])
+    async with staged(given) as stage:
+        around = around_of(given, places, stage.log)
+        run_id = checked_run_id(given["run_id"]) if given["run_id"] else new_run_id(around.clock.wall_ms(), places)
+        around = replace(around, places=replace(places, run_id=run_id))
+
+        async def approve(candidates: Sequence[Candidate]) -> Refusal | None:
+            deletes = sum(candidate.kept is None for candidate in candidates)
+            if not given["quiet"] and not given["as_json"]:
+                _show(stage, candidates)
+            if given["dry_run"]:
+                return Refusal(Stop("refused", "only shown (--dry-run)"), ExitCode.OK)
+            return None if given["yes"] else await ask(stage.console, f"Delete {counted(deletes, 'job')}?")
+
+        async with watch(stage.tally, stage.console, stage.log, quiet=given["quiet"] or not given["yes"]):
+            ended = await rollback(
+                run_id_of,
+                around,
+                max_delete_of(given["max_delete"]),
+                approve,
+                tally=stage.tally,
+                on_start=lambda run, _: listen(run.stop, stage.console),
+            )
+    return tell(stage.console, ended, given)
+
+
+def _show(stage: Stage, candidates: Sequence[Candidate]) -> None:
+    for candidate in candidates[:_SHOWN]:
+        name, job_id = plain(candidate.owned.name, 100), plain(candidate.owned.job_id, 60)
+        if candidate.kept is None:
+            stage.console.print(Text(f"- {name}  {job_id}", style="red"))
+        else:
+            stage.console.print(Text(f"= {name}  {job_id}  kept: {plain(candidate.kept[2], 200)}", style="cyan"))
+    if len(candidates) > _SHOWN:
+        stage.console.print(Text(f"  and {len(candidates) - _SHOWN:,} more"))

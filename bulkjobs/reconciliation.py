@@ -1,0 +1,307 @@
+"""``plan``, ``reconcile`` and ``rollback`` for programs: assembled, carried out, reported; as ``library`` does submit.
+
+``make_plan`` takes no lock and changes nothing: it works on a copy of the journal that is thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from bulkjobs.dataflow.client import DataFlowClient
+from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.journal import Journal
+from bulkjobs.engine.journal.schema import connect, errors_of, refuse_empty
+from bulkjobs.engine.plan import Plan, Terms, what_changed
+from bulkjobs.engine.reconcile import Approve, MaxDelete, Mode, Reconcile, Refusal
+from bulkjobs.engine.rollback import Candidate, Rollback, RolledBack
+from bulkjobs.engine.submit import Result
+from bulkjobs.engine.work import Stop, Tally
+from bulkjobs.errors import BulkJobsError, ExitCode, InventoryError, NotFinished
+from bulkjobs.graph.comparison import BUILT_IN, Comparison
+from bulkjobs.graph.expand import Expander
+from bulkjobs.inventory.limits import Limits
+from bulkjobs.inventory.reader import InventoryFile
+from bulkjobs.library import (
+    Places,
+    Target,
+    checked_run_id,
+    connected,
+    inventory_files,
+    new_run_id,
+    render_again,
+    write_missing_reports,
+)
+from bulkjobs.logs import Log, SilentLog
+from bulkjobs.settings import Settings
+
+__all__ = [
+    "Ended",
+    "MaxDelete",
+    "Mode",
+    "Refusal",
+    "approve_all",
+    "expect_nothing",
+    "hold_to",
+    "make_plan",
+    "reconcile",
+    "rollback",
+]
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What surrounds a run: where, how, with which rules; each with its default."""
+
+    target: Target
+    places: Places = field(default_factory=Places)
+    settings: Settings = field(default_factory=Settings)
+    limits: Limits = field(default_factory=Limits)
+    comparison: Comparison = BUILT_IN
+    clock: Clock = field(default_factory=Clock)
+    log: Log = field(default_factory=SilentLog)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that has ended. ``plan`` is None if it did not come so far; ``folder`` and ``summary``: its report."""
+
+    run_id: str
+    exit_code: ExitCode
+    stop: Stop | None
+    folder: Path
+    summary: Mapping[str, object]
+    plan: Plan | None = None
+    result: Result | None = None
+    candidates: Sequence[Candidate] = ()
+
+
+class Stoppable(Protocol):
+    """A run, as whoever handles signals needs it."""
+
+    def stop(self, stop: Stop) -> None: ...
+
+    def fail(self, error: BulkJobsError) -> None: ...
+
+
+OnStart = Callable[[Stoppable, str], None]
+
+
+async def approve_all(_plan: object) -> Refusal | None:
+    """Carry every plan out: for programs, and for ``--yes``."""
+    return None
+
+
+async def expect_nothing(plan: Plan) -> Refusal | None:
+    """``--expect-no-changes``: a plan that would send anything is refused, with exit code 10."""
+    if not plan.pending:
+        return None
+    reason = f"{plan.pending} changes are pending, and none were expected"
+    return Refusal(Stop("refused", reason, "nothing was sent; `bulkjobs plan` shows them"), ExitCode.PENDING)
+
+
+def hold_to(saved: Mapping[str, Any]) -> Approve:
+    """``--plan FILE``: whatever is not exactly the saved plan is refused, and what changed is said."""
+
+    async def approve(plan: Plan) -> Refusal | None:
+        changed = what_changed(saved, plan)
+        if not changed:
+            return None
+        reason = "this is not what was planned: " + "; ".join(changed)
+        return Refusal(Stop("refused", reason, "nothing was sent; make a new plan"), ExitCode.NEEDS_DECISION)
+
+    return approve
+
+
+async def make_plan(
+    inventories: Sequence[Path | InventoryFile],
+    around: Around,
+    expander: Expander | None = None,
+    mode: Mode | None = None,
+    *,
+    tally: Tally | None = None,
+    on_start: OnStart | None = None,
+) -> Plan:
+    """What ``reconcile`` would do. Only reads: neither the journal's facts nor the service change.
+
+    Raises InventoryError for an inventory with errors (its message has the first), NotFinished when the service
+    could not be asked to the end, and other BulkJobsErrors as ``reconcile``.
+    """
+    with tempfile.TemporaryDirectory(prefix="bulkjobs-plan-") as folder:
+        copy = Path(folder) / "journal.db"
+        _copy(around.places.state, copy)
+        places = Places(copy, Path(folder), "plan-only")
+
+        async def look_only(_plan: Plan) -> Refusal:
+            return Refusal(Stop("finished", "only planned"), ExitCode.OK)
+
+        (run, result), _, _ = await _run(
+            inventories, around, places, expander, mode, look_only, tally or Tally(), on_start, renders=False
+        )
+    if result.problems and run.plan is None and result.exit_code is ExitCode.INVALID_INVENTORY:
+        first = result.problems[0]
+        raise InventoryError(
+            f"the inventory has {result.errors} errors; the first: {first.where}: {first.message}",
+            "`bulkjobs validate` lists them",
+        )
+    if run.plan is None:
+        stop = result.stop
+        assert stop is not None
+        error = NotFinished(stop.reason, stop.hint)
+        error.exit_code = result.exit_code
+        raise error
+    return run.plan
+
+
+async def reconcile(
+    inventories: Sequence[Path | InventoryFile],
+    around: Around,
+    expander: Expander | None = None,
+    mode: Mode | None = None,
+    approve: Approve = approve_all,
+    *,
+    tally: Tally | None = None,
+    on_start: OnStart | None = None,
+) -> Ended:
+    """Make the service equal to ``inventories``, if ``approve`` agrees to the plan, and write the report.
+
+    Raises BulkJobsError when the run could not begin or its journal failed; everything else is in what it returns.
+    """
+    places = _named(around)
+    (run, result), folder, summary = await _run(
+        inventories, around, places, expander, mode, approve, tally or Tally(), on_start
+    )
+    assert places.run_id is not None
+    return Ended(places.run_id, result.exit_code, result.stop, folder, summary, run.plan, result)
+
+
+async def rollback(
+    of: str,
+    around: Around,
+    max_delete: MaxDelete | None = None,
+    approve: Callable[[Sequence[Candidate]], Awaitable[Refusal | None]] = approve_all,
+    *,
+    tally: Tally | None = None,
+    on_start: OnStart | None = None,
+) -> Ended:
+    """Delete what run ``of`` created and nobody has touched since, if ``approve`` agrees, and write the report.
+
+    Raises UsageError for a run that is not known in this scope, and BulkJobsError as ``reconcile``.
+    """
+    places = _named(around)
+    assert places.run_id is not None
+
+    async def work(journal: Journal, client: DataFlowClient, started: Callable[[Stoppable], None]) -> RolledBack:
+        run = Rollback(
+            of, journal, client, around.settings, around.clock, tally or Tally(), around.log,
+            max_delete or MaxDelete(percent=None), approve, comparison=around.comparison,
+        )  # fmt: skip
+        started(run)
+        return await run.run()
+
+    ended, folder, summary = await _in_a_run(around, places, on_start, work)
+    return Ended(places.run_id, ended.exit_code, ended.stop, folder, summary, candidates=ended.candidates)
+
+
+async def _run(
+    inventories: Sequence[Path | InventoryFile],
+    around: Around,
+    places: Places,
+    expander: Expander | None,
+    mode: Mode | None,
+    approve: Approve,
+    tally: Tally,
+    on_start: OnStart | None,
+    *,
+    renders: bool = True,
+) -> tuple[tuple[Reconcile, Result], Path, Mapping[str, object]]:
+    files = inventory_files(inventories, around.limits)
+    target = around.target
+
+    def terms(namespace: str, prune: bool, named: Sequence[tuple[str, str]]) -> Terms:
+        endpoint = "sandbox" if target.sandbox else target.endpoint
+        return Terms(endpoint, target.account, target.contract.api.value, namespace, prune, named)
+
+    async def work(
+        journal: Journal, client: DataFlowClient, started: Callable[[Stoppable], None]
+    ) -> tuple[Reconcile, Result]:
+        run = Reconcile(
+            files, expander or Expander(), journal, client, around.settings, around.clock, tally, around.log,
+            mode or Mode(), approve, terms, comparison=around.comparison,
+        )  # fmt: skip
+        started(run)
+        return run, await run.run()
+
+    return await _in_a_run(around, places, on_start, work, renders=renders)
+
+
+async def _in_a_run(
+    around: Around,
+    places: Places,
+    on_start: OnStart | None,
+    work: Callable[[Journal, DataFlowClient, Callable[[Stoppable], None]], Awaitable[R]],
+    *,
+    renders: bool = True,
+) -> tuple[R, Path, Mapping[str, object]]:
+    """Carry ``work`` out between an opened journal, in which a run has begun, and the run's report."""
+    assert places.run_id is not None
+    run_id, target, clock = places.run_id, around.target, around.clock
+    current: list[Stoppable] = []
+
+    def journal_failed(error: BulkJobsError) -> None:
+        for run in current:
+            run.fail(error)
+
+    def started(run: Stoppable) -> None:
+        current.append(run)
+        if on_start is not None:
+            on_start(run, run_id)
+
+    opened = _journal(places, journal_failed)
+    async with connected(target, run_id, around.settings) as (client, scope), opened as journal:
+        for killed in journal.end_killed_runs():
+            around.log.warning("run.killed", killed=killed)
+        if renders:
+            write_missing_reports(journal, around.log)
+        folder = (places.report_dir / run_id).absolute()
+        journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms())
+        result = await work(journal, client, started)
+        if not renders:
+            return result, folder, {}
+        folder, summary = render_again(places.state, run_id)
+        journal.reported(run_id)
+    return result, folder, summary
+
+
+@asynccontextmanager
+async def _journal(places: Places, failed: Callable[[BulkJobsError], None]) -> AsyncIterator[Journal]:
+    journal = Journal(places.state, f"run {places.run_id}").start(failed)
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+def _named(around: Around) -> Places:
+    places = around.places
+    run_id = checked_run_id(places.run_id) if places.run_id else new_run_id(around.clock.wall_ms(), places)
+    return Places(places.state, places.report_dir, run_id)
+
+
+def _copy(state: Path, copy: Path) -> None:
+    """The journal as it is now, whoever holds it. Nothing if there is none yet. Raises StateError."""
+    if not state.is_file():
+        return
+    refuse_empty(state)
+    with errors_of(state), contextlib.closing(connect(state)) as source:
+        copy.touch(mode=0o600)
+        with contextlib.closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
