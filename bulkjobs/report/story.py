@@ -39,7 +39,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """``events`` in order. ``is_over``: the row has an outcome of its own; else the journal's attempts tell so far."""
+    """``events`` in order. ``outcome`` None: the run goes on and the row has none yet."""
 
     run: RunRecord
     name: str | None
@@ -161,7 +161,6 @@ def _middle(trail: Trail) -> list[Event]:
 
 
 def _attempt(attempt: Attempt, *, is_earlier: bool = False) -> Iterator[Event]:
-    verb = attempt.kind
     whose = ""
     facts: dict[str, object] = {"attempt": attempt.n, "kind": attempt.kind}
     if is_earlier:
@@ -169,7 +168,7 @@ def _attempt(attempt: Attempt, *, is_earlier: bool = False) -> Iterator[Event]:
         facts |= {"earlier": True, "run": attempt.run_id}
     if attempt.job_id is not None:
         facts["job_id"] = attempt.job_id
-    yield Event(attempt.intended_at, "intent", f"intent to {verb}, attempt {attempt.n}{whose}: on disk", facts)
+    yield Event(attempt.intended_at, "intent", f"intent to {attempt.kind}, attempt {attempt.n}{whose}: on disk", facts)
     if attempt.waited_ms is not None:
         sent_at = attempt.intended_at + attempt.waited_ms
         text = f"sent, after {attempt.waited_ms / 1000:.3f} s in the limiter"
@@ -194,11 +193,13 @@ def _attempt(attempt: Attempt, *, is_earlier: bool = False) -> Iterator[Event]:
     said = f": {attempt.message}" if attempt.message else ""
     trace = f" (trace {attempt.trace_id})" if attempt.trace_id else ""
     meaning = _MEANING.get(attempt.verdict, attempt.verdict)
-    yield Event(attempt.ended_at, "answer", f"{status}{code}{said}{trace}: {meaning}", facts)
+    text = meaning if attempt.verdict == "accepted" else f"{status}{code}{said}{trace}: {meaning}"
+    yield Event(attempt.ended_at, "answer", text, facts)
 
 
 _MEANING = {
     "created": "done",
+    "accepted": "accepted; it is read back before that counts",
     "rejected": "refused",
     "halted": "refused in a way that stops the run",
     "throttled": "refused for its rate, so it does not count and is sent again",
@@ -250,15 +251,14 @@ def _end(past: PastRun, trail: Trail) -> Iterator[Event]:
     row, run = trail.row, past.record
     if not trail.is_over:
         if run.state == "running":
-            yield Event(None, "pending", "the run goes on; this row has no outcome yet", {})
+            yield Event(None, "pending", "the run goes on; this row has no outcome yet")
             return
         how = "its last send is not settled" if row.outcome is Outcome.UNRESOLVED else "nothing is open"
         text = f"{row.outcome.value}: the run ended first ({run.reason or run.state}), and {how}; run again to go on"
         yield Event(run.ended_at, "outcome", text, _outcome_facts(trail))
         return
-    reason = _reason(trail)
     job = f", job {row.job_id}" if row.job_id else ""
-    yield Event(row.finished_at, "outcome", f"{row.outcome.value}{job}: {reason}", _outcome_facts(trail))
+    yield Event(row.finished_at, "outcome", f"{row.outcome.value}{job}: {_reason(trail)}", _outcome_facts(trail))
 
 
 def _reason(trail: Trail) -> str:

@@ -53,7 +53,7 @@ def summary_of(
         "shard": run.facts.get("shard"),
         "started_at": iso(run.started_at),
         "ended_at": None if run.ended_at is None else iso(run.ended_at),
-        "duration_s": None if run.ended_at is None else round((run.ended_at - run.started_at) / 1000, 3),
+        "duration_s": _duration_s(run),
         "rows": figures.rows,
         "counts": dict(figures.counts),
         "attempts": {"total": figures.attempts, "rows_with_several": figures.rows_of_several_attempts},
@@ -79,6 +79,14 @@ def summary_of(
         "facts": dict(run.facts),
         "retry": dict(retry),
     }
+
+
+def _duration_s(run: RunRecord) -> float | None:
+    """What the run measured itself; of one that was killed, what its times say, unless the clock was set back."""
+    if run.ended_at is None:
+        return None
+    measured = run.facts.get("duration_s")
+    return measured if isinstance(measured, float) else round(max(0, run.ended_at - run.started_at) / 1000, 3)
 
 
 def as_json(summary: Mapping[str, object]) -> bytes:

@@ -48,7 +48,7 @@ def test_columns_are_ours_then_the_inventorys_in_its_order(tmp_path: Path) -> No
         "2025-11-24T16:00:00.193Z", "50", "p", "b", "z",
     ]  # fmt: skip
     assert pq.read_schema(tmp_path / "out" / "results.parquet").names == header
-    assert list(RowRecord.__dataclass_fields__) == OURS
+    assert list(RowRecord.__struct_fields__) == OURS
 
 
 def test_a_name_that_is_taken_gets_in_until_it_is_free(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""``runs``, ``explain``, ``export`` and rules of comparison: through the program, against the real sandbox."""
