@@ -46,7 +46,7 @@ class _Stream:
     debug = info = warning = error = msg
 
 
-def make_log(stream: TextIO, log_format: str, level: str, **context: object) -> Log:
+def make_log(stream: TextIO, log_format: str, level: str, *, colours: bool = False, **context: object) -> Log:
     """A logger on ``stream``: ``log_format`` is ``console`` or ``json``, ``level`` a name of ``logging``.
 
     ``context`` (a run id) goes with every event.
@@ -54,7 +54,7 @@ def make_log(stream: TextIO, log_format: str, level: str, **context: object) -> 
     renderer: Any = (
         structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=True)
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=24)
+        else structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=24)
     )
     log = structlog.wrap_logger(
         _Stream(stream),

@@ -69,3 +69,18 @@ class Part(click.ParamType[Shard]):
             return Shard(int(found[1]), int(found[2]))
         except ValueError as error:
             return self.fail(f"{value}: {error}", param, ctx)
+
+
+class Limit(click.ParamType[str]):
+    """``N``, from 0, or ``N%``, from 0 to 100; stays a text, which ``limit_of`` reads."""
+
+    name = "N|N%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).strip()
+        try:
+            if 0 <= float(text.removesuffix("%")) <= 100 if text.endswith("%") else int(text) >= 0:
+                return text
+        except ValueError:
+            pass
+        return self.fail(f"{value!r} is neither a number of jobs, such as 20, nor a percentage, such as 5%", param, ctx)

@@ -7,16 +7,29 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO, cast
 
+from bulkjobs.cli.colours import wants_colour
 from bulkjobs.errors import StateError
 from bulkjobs.logs import Log, make_log
+
+
+class _StandardError:
+    """Standard error as it is at the moment of a line: a progress display puts itself in its place."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 @contextmanager
 def open_log(log_file: Path | None, log_format: str, level: str, **context: object) -> Iterator[Log]:
     """A log for the length of a command. Raises StateError when its file cannot be opened."""
     if log_file is None:
-        yield make_log(sys.stderr, log_format, level, **context)
+        colours = wants_colour(os.environ, sys.stderr.isatty())
+        yield make_log(cast(TextIO, _StandardError()), log_format, level, colours=colours, **context)
         return
     try:
         handle = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -24,4 +37,4 @@ def open_log(log_file: Path | None, log_format: str, level: str, **context: obje
     except OSError as error:
         raise StateError(f"log file {log_file}: {error.strerror}") from None
     with os.fdopen(handle, "a", encoding="utf-8") as stream:
-        yield make_log(stream, log_format, level, **context)
+        yield make_log(stream, log_format, level, colours=False, **context)

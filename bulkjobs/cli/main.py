@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import sys
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
+from bulkjobs.cli.colours import follow_conventions
+from bulkjobs.cli.commands import COMMANDS, load
+from bulkjobs.cli.usage import explained, unknown_command
 from bulkjobs.errors import BulkJobsError, ExitCode
 from bulkjobs.plain import plain
-
-_COMMANDS = {
-    "submit": "Validate, plan, create what is missing, report.",
-    "validate": "Find every problem of an inventory; nothing is sent.",
-    "report": "Render the report of a run again.",
-    "sandbox": "Run the embedded Data Flow as a server of its own.",
-    "columns": "Show the columns of an inventory, and what each accepts.",
-    "expand": "Show the request bodies that would be sent.",
-    "init": "Write a starter inventory and layout.",
-}
 
 
 class _Commands(click.Group):
     """Imports a command's module when it is called: ``--help`` must not wait for pandas."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"bulkjobs.cli.{cmd_name}").command
-        return command
+        return load(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise unknown_command(args[0])
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -47,7 +43,7 @@ class _Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -58,17 +54,29 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the program. Every way out is here."""
+    follow_conventions(os.environ)
     try:
-        code = cli(standalone_mode=False)
+        code = cli(prog_name="bulkjobs", standalone_mode=False)
     except BulkJobsError as error:
         _complain(error.message, error.hint)
         code = error.exit_code
     except click.ClickException as error:
-        error.show(sys.stderr)
+        _complain(*explained(error))
         code = ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
         code = ExitCode.INTERRUPTED
+    _let_go(sys.stdout)
+    _let_go(sys.stderr)
     sys.exit(int(code or 0))
+
+
+def _let_go(stream: TextIO) -> None:
+    """Flush a standard stream for the last time; if nobody reads it any more, Python must not complain at its end."""
+    try:
+        stream.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(message: str, hint: str | None) -> None:

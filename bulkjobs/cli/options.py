@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from bulkjobs.cli.amounts import Duration, Halt, Part
+from bulkjobs.cli.amounts import Duration, Halt, Limit, Part
+from bulkjobs.cli.commands import COMMANDS, key_of, load, options_of
+from bulkjobs.cli.completing import layout_files, run_ids
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT
 from bulkjobs.errors import UsageError
 from bulkjobs.inventory.limits import Limits
@@ -21,6 +22,9 @@ _PATH = click.Path(path_type=Path)
 
 COMPARE = "compare"
 """The tables of ``--config`` that hold rules of comparison, and where a command's context keeps them."""
+
+CONFIG_FILE = "bulkjobs.config_file"
+"""Where a command's context keeps the file of ``--config`` as it was read."""
 
 
 class _Rate(click.ParamType[float | None]):
@@ -38,11 +42,22 @@ class _Rate(click.ParamType[float | None]):
         return rate
 
 
-def option(*names: str, **attributes: Any) -> Callable[[F], F]:
-    """A click option that can also come from the environment."""
-    flag = next(name for name in names if name.startswith("--")).split("/")[0]
-    attributes.setdefault("envvar", "BULKJOBS_" + flag.removeprefix("--").upper().replace("-", "_"))
-    return click.option(*names, **attributes)
+class _Pair(click.ParamType[str]):
+    """``KEY=VALUE``; several of them in the environment as a shell would write them."""
+
+    name = "KEY=VALUE"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        try:
+            return shlex.split(rv)
+        except ValueError as error:
+            self.fail(f"{rv!r}: {error}")
+
+
+option = click.option
+"""An option; ``commands.load`` adds the environment's variable to every one."""
+
+run = click.argument("run", shell_complete=run_ids)
 
 
 def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -57,49 +72,23 @@ def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
 def _load_config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> None:
     if path is None:
         return
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"--config {path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"--config {path}: not valid TOML: {error}") from None
-    if COMPARE in values:
+    from bulkjobs.cli.config_file import read_config, refuse_mistyped, refuse_unknown  # noqa: PLC0415  # only with --config
+
+    found = read_config(path)
+    if found.compare is not None:
         from bulkjobs.graph.comparison import read_rules  # noqa: PLC0415  # not for --help
 
-        ctx.meta[COMPARE] = read_rules(values.pop(COMPARE), f"--config {path}")
-    known = _settings_of(ctx.command)
-    defaults = {}
-    for key, value in values.items():
-        name = key.replace("-", "_")
-        if name in known:
-            defaults[known[name]] = value
-        elif name not in _settings_elsewhere(ctx):  # one file serves all commands
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
-            raise UsageError(f"--config {path}: unknown setting {key!r}", hint)
-    ctx.default_map = defaults
-
-
-def _settings_of(command: click.Command) -> dict[str, str]:
-    """A command's options as a file names them (``--max-rows``: ``max_rows``), with their parameters' names."""
-    return {
-        flag.removeprefix("--").replace("-", "_"): parameter.name
-        for parameter in command.params
-        if isinstance(parameter, click.Option) and parameter.name not in (None, "config")
-        for flag in parameter.opts
-        if flag.startswith("--")
+        ctx.meta[COMPARE] = read_rules(found.compare, f"--config {path}")
+    every = [command for name in COMMANDS if (command := load(name)) is not None]  # one file serves all commands
+    kinds = {key_of(command, option): option.is_flag for command in every for option in options_of(command)}
+    refuse_unknown(found, kinds)
+    refuse_mistyped(found, kinds)
+    ctx.meta[CONFIG_FILE] = found
+    ctx.default_map = {
+        option.name: found.values[key]
+        for option in options_of(ctx.command)
+        if option.name is not None and (key := key_of(ctx.command, option)) in found.values
     }
-
-
-def _settings_elsewhere(ctx: click.Context) -> set[str]:
-    """The options of all other commands."""
-    group = ctx.parent.command if ctx.parent is not None else None
-    if not isinstance(group, click.Group):
-        return set()
-    commands = (group.get_command(ctx, name) for name in group.list_commands(ctx))
-    return {name for command in commands if command is not None for name in _settings_of(command)}
 
 
 config = click.option(
@@ -113,11 +102,17 @@ config = click.option(
 )
 
 contract = _together(
-    option("--api", type=click.Choice(["2025-03", "2026-09"]), default="2025-03", show_default=True, help="Contract."),
+    option(
+        "--api",
+        type=click.Choice(["2025-03", "2026-09"]),
+        default="2025-03",
+        show_default=True,
+        help="Contract of createJob.",
+    ),
     option("--job-type", help="With --api 2026-09: VISUAL."),
     option("--num-worker", type=int, help="With --api 2026-09: workers, 2 to 10."),
     option("--timeout-minutes", type=int, help="With --api 2026-09: limit of a run, 1 to 1440."),
-    option("--max-concurrent-runs", type=int, help="With --api 2026-09."),
+    option("--max-concurrent-runs", type=int, help="With --api 2026-09: runs of a job at a time."),
 )
 
 target = _together(
@@ -130,8 +125,13 @@ target = _together(
 )
 
 graph = _together(
-    option("--layout", type=_PATH, help="TOML file with the jobs' graph.  [default: source, filter, target]"),
-    option("--set", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the layout.", envvar=None),
+    option(
+        "--layout",
+        type=_PATH,
+        shell_complete=layout_files,
+        help="TOML file with the jobs' graph.  [default: source, filter, target]",
+    ),
+    option("--set", "variables", multiple=True, type=_Pair(), help="A variable of the layout."),
 )
 
 _settings = Settings()
@@ -165,13 +165,24 @@ _rate = _together(
     option(
         "--rate",
         type=_Rate(),
+        metavar="N|auto",
         default="auto",
         show_default=True,
         help="Sends per second, never more; auto finds the limit out.",
     ),
-    option("--concurrency", type=click.IntRange(1, 10_000), default=_settings.concurrency, show_default=True),
     option(
-        "--timeout", type=click.FloatRange(0.1, 3600), default=_settings.timeout, show_default=True, help="Seconds."
+        "--concurrency",
+        type=click.IntRange(1, 10_000),
+        default=_settings.concurrency,
+        show_default=True,
+        help="Sends that may wait for their answers at a time.",
+    ),
+    option(
+        "--timeout",
+        type=click.FloatRange(0.1, 3600),
+        default=_settings.timeout,
+        show_default=True,
+        help="Seconds to wait for an answer.",
     ),
 )
 
@@ -184,7 +195,13 @@ pace = _together(
         show_default=True,
         help="Seconds to wait before a send of unknown end is looked up.",
     ),
-    option("--max-attempts", type=click.IntRange(1, 100), default=_settings.max_attempts, show_default=True),
+    option(
+        "--max-attempts",
+        type=click.IntRange(1, 100),
+        default=_settings.max_attempts,
+        show_default=True,
+        help="Sends of one row that may have reached the service.",
+    ),
     option(
         "--patience",
         type=click.FloatRange(0, 86_400),
@@ -212,6 +229,21 @@ budget = _together(
     option("--shard", type=Part(), help="Only this part of the rows, by name: 2/4 is the second of four."),
 )
 
+max_delete = option(
+    "--max-delete",
+    type=Limit(),
+    default="10%",
+    show_default=True,
+    help="Delete no more: a number, or a percentage of the jobs that were made, rounded down.",
+)
+
+mode = _together(
+    option("--prune", is_flag=True, help="Delete jobs of this namespace that no row lists any more."),
+    max_delete,
+    option("--include-running", is_flag=True, help="Change jobs that are running, too."),
+    option("--include-edited", is_flag=True, help="Delete jobs that were edited by hand, too."),
+)
+
 asking_pace = _together(
     _rate,
     option(
@@ -223,17 +255,30 @@ asking_pace = _together(
     ),
 )
 
-state = option("--state", type=_PATH, default=STATE, show_default=True, help="Journal.")
+state = option("--state", type=_PATH, default=STATE, show_default=True, help="The journal of all runs.")
+namespace = option(
+    "--namespace", help="Whose jobs these are: only jobs of one namespace are pruned.  [default: the inventory's path]"
+)
 report_dir = option("--report-dir", type=_PATH, default=REPORT_DIR, show_default=True, help="Where reports go.")
+
+events = option(
+    "--json-events", metavar="FILE|-", help="One JSON object a line for every outcome, as it happens; - is stdout."
+)
 
 output = _together(
     option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
     option("--quiet", "-q", is_flag=True, help="Only errors."),
-    option("--log-format", type=click.Choice(["console", "json"]), default="console", show_default=True),
+    option(
+        "--log-format",
+        type=click.Choice(["console", "json"]),
+        default="console",
+        show_default=True,
+        help="For people, or one JSON object a line.",
+    ),
     option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-        help="[default: info; warning beside a progress bar]",
+        help="The least that is told.  [default: info; warning beside a progress bar]",
     ),
     option("--log-file", type=_PATH, help="Write the log there instead of to standard error."),
 )

@@ -1,33 +1,34 @@
-"""The progress display: a bar on a terminal, a line now and then in a log, nothing when quiet."""
+"""The progress display: two lines on a terminal, a log event now and then elsewhere, nothing when quiet."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
-from rich.text import Text
+from rich.live import Live
 
-from bulkjobs.engine.records import Outcome
+from bulkjobs.cli.colours import is_lively
+from bulkjobs.cli.progress_view import ProgressView, failed, phase_of
 from bulkjobs.engine.work import Tally
 from bulkjobs.logs import Log
+from bulkjobs.settings import Settings
 
 _REFRESH = 0.2
-_LINE_EVERY = 10.0
-_FAILED = (Outcome.REJECTED, Outcome.CONFLICT, Outcome.DRIFTED, Outcome.UNRESOLVED, Outcome.NOT_SENT)
+_LINE_EVERY = 10  # seconds
 
 
 @asynccontextmanager
-async def watch(tally: Tally, console: Console, log: Log, quiet: bool) -> AsyncIterator[None]:
-    """Show ``tally`` as it changes, until the block ends."""
+async def watch(
+    tally: Tally, console: Console, log: Log, quiet: bool, settings: Settings | None = None
+) -> AsyncIterator[None]:
+    """Show ``tally`` as it changes, until the block ends. ``settings``: the run's, for the time left."""
     if quiet:
         yield
         return
-    show = _bar(tally, console) if console.is_terminal else _lines(tally, log)
-    task = asyncio.create_task(show)
+    view = ProgressView(tally, settings=settings or Settings())
+    task = asyncio.create_task(_live(view, console) if is_lively(console) else _lines(view, log))
     try:
         yield
     finally:
@@ -36,104 +37,36 @@ async def watch(tally: Tally, console: Console, log: Log, quiet: bool) -> AsyncI
             await task
 
 
-async def _bar(tally: Tally, console: Console) -> None:
-    progress = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        _Figures(tally),
-        console=console,
-        transient=True,
-        redirect_stdout=False,
-    )
-    with progress:
-        task = progress.add_task("checking", total=None)
+async def _live(view: ProgressView, console: Console) -> None:
+    # Refreshed from here and not by a thread of rich's: the figures belong to the loop.
+    with Live(view, console=console, transient=True, auto_refresh=False, redirect_stdout=False) as live:
         while True:
-            total = tally.rows if tally.phase not in ("reading", "checking") else None
-            completed = tally.done if total is not None else tally.rows
-            progress.update(task, description=_phase(tally), total=total, completed=completed)
+            view.note()
+            live.refresh()
             await asyncio.sleep(_REFRESH)
 
 
-async def _lines(tally: Tally, log: Log) -> None:
+async def _lines(view: ProgressView, log: Log) -> None:
+    tally, ticks = view.tally, 0
     while True:
-        await asyncio.sleep(_LINE_EVERY)
+        await asyncio.sleep(1.0)
+        view.note()
+        ticks += 1
+        if ticks % _LINE_EVERY:
+            continue
+        left = view.left_s()
         log.info(
             "progress",
-            phase=tally.phase,
+            phase=phase_of(tally, view.clock.monotonic()),
             done=tally.done,
             rows=tally.rows,
+            listed=tally.listed,
             sends=tally.sends,
+            in_flight=tally.in_flight,
             rate=round(tally.rate, 1),
             retries=tally.retries,
-            failed=_failed(tally),
+            throttled=tally.throttles,
             settling=tally.settling,
+            failed=failed(tally),
+            left_s=None if left is None else round(left),
         )
-
-
-def _phase(tally: Tally) -> str:
-    if tally.service_down:
-        return "service down, probing"
-    if tally.phase == "sending" and not tally.in_flight and tally.settling:
-        return "settling"
-    if tally.phase.startswith("listing"):
-        return f"{tally.phase} ({tally.listed:,} jobs)"
-    return tally.phase
-
-
-def _failed(tally: Tally) -> int:
-    return sum(tally.outcomes[outcome] for outcome in _FAILED)
-
-
-class _Speed:
-    """Rows and sends a second over the last few seconds."""
-
-    def __init__(self) -> None:
-        self._points: list[tuple[float, int, int]] = []
-
-    def note(self, tally: Tally) -> None:
-        now = time.monotonic()
-        self._points.append((now, tally.sends, tally.done))
-        while now - self._points[0][0] > 10:
-            self._points.pop(0)
-
-    def rates(self) -> tuple[float, float]:
-        if len(self._points) < 2:
-            return 0.0, 0.0
-        (begin, sends, done), (end, sends_now, done_now) = self._points[0], self._points[-1]
-        elapsed = max(end - begin, 1e-3)
-        return (sends_now - sends) / elapsed, (done_now - done) / elapsed
-
-
-class _Figures(ProgressColumn):
-    """Rate, retries, failures and time left."""
-
-    def __init__(self, tally: Tally) -> None:
-        super().__init__()
-        self._tally = tally
-        self._speed = _Speed()
-
-    def render(self, task: Task) -> Text:
-        tally = self._tally
-        self._speed.note(tally)
-        sends, rows = self._speed.rates()
-        parts = [f"{sends:,.1f}/s of {tally.rate:,.1f}"]
-        if tally.retries:
-            parts.append(f"{tally.retries:,} retries")
-        if tally.throttles:
-            parts.append(f"{tally.throttles:,} throttled")
-        if tally.settling:
-            parts.append(f"{tally.settling:,} settling")
-        if failed := _failed(tally):
-            parts.append(f"{failed:,} failed")
-        left = tally.rows - tally.done
-        if tally.phase == "sending" and rows > 0 and left:
-            parts.append(f"{_duration(left / rows)} left")
-        return Text("  ".join(parts))
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

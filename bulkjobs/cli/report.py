@@ -11,7 +11,7 @@ from bulkjobs.cli.summary import write_json
 
 
 @click.command("report", epilog="\b\nExample:\n  bulkjobs report 20261123T090000Z\n")
-@click.argument("run")
+@options.run
 @options.config
 @options.state
 @options.option("--report-dir", type=click.Path(path_type=Path), help="[default: where the run's report was]")

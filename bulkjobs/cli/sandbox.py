@@ -5,21 +5,35 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bulkjobs.cli import options
 
+if TYPE_CHECKING:
+    from bulkjobs.sandbox import SandboxOptions
+
 
 @click.command("sandbox", epilog="\b\nExample:\n  bulkjobs sandbox --port 8080 --rate 20 --list-lag 3\n")
 @options.config
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1.  [default: a free one]")
-@click.option("--api", type=click.Choice(["2025-03", "2026-09"]), default="2025-03", show_default=True)
+@click.option(
+    "--api", type=click.Choice(["2025-03", "2026-09"]), default="2025-03", show_default=True, help="Contract."
+)
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Requests per second; beyond it: 429.")
 @click.option("--list-lag", type=click.FloatRange(0), default=0.0, help="Seconds until a job shows in lists.")
 @click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds per reply.")
 @click.option("--data", type=click.Path(path_type=Path), help="Keep the jobs in this file.  [default: in memory]")
-@click.option("--duplicate-names", type=click.Choice(["allow", "refuse"]), default="allow", show_default=True)
+@click.option(
+    "--duplicate-names",
+    type=click.Choice(["allow", "refuse"]),
+    default="allow",
+    show_default=True,
+    help="What a second job of one name gets.",
+)
+@click.option("--normalise", is_flag=True, help="Show jobs reordered, completed, without what is empty.")
+@click.option("--control", is_flag=True, help="Add /control/jobs, for tests: unsigned edits as if by hand.")
 def command(
     port: int,
     api: str,
@@ -28,16 +42,11 @@ def command(
     latency: float,
     data: Path | None,
     duplicate_names: str,
+    normalise: bool,
+    control: bool,
 ) -> int:
     """Run the embedded Data Flow as a server of its own on 127.0.0.1, until Ctrl-C."""
-    asyncio.run(_serve(port, api, rate, list_lag, latency, data, duplicate_names))
-    return 0
-
-
-async def _serve(
-    port: int, api: str, rate: float | None, list_lag: float, latency: float, data: Path | None, duplicate_names: str
-) -> None:
-    from bulkjobs.sandbox import Sandbox, SandboxOptions  # noqa: PLC0415  # a web server
+    from bulkjobs.sandbox import SandboxOptions  # noqa: PLC0415  # a web server
 
     chosen = SandboxOptions(
         port=port,
@@ -47,13 +56,22 @@ async def _serve(
         latency=latency,
         data=data,
         duplicate_names="refuse" if duplicate_names == "refuse" else "allow",
+        normalise=normalise,
+        control=control,
     )
+    asyncio.run(_serve(chosen))
+    return 0
+
+
+async def _serve(chosen: SandboxOptions) -> None:
+    from bulkjobs.sandbox import Sandbox  # noqa: PLC0415  # a web server
+
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with Sandbox(chosen) as sandbox:
         click.echo(
-            f"Data Flow sandbox ({api}) at {sandbox.endpoint}\n"
+            f"Data Flow sandbox ({chosen.api}) at {sandbox.endpoint}\n"
             f"  export NCLOUD_ACCESS_KEY_ID={sandbox.access_key} NCLOUD_SECRET_ACCESS_KEY={sandbox.secret_key}\n"
             f"  bulkjobs submit INVENTORY --endpoint {sandbox.endpoint}"
         )

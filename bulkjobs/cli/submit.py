@@ -17,12 +17,15 @@ from rich.console import Console
 
 from bulkjobs.cli import options
 from bulkjobs.cli.collector import collect_rarely
+from bulkjobs.cli.colours import is_lively
+from bulkjobs.cli.console import console_for_people
+from bulkjobs.cli.events import STDOUT, open_events
 from bulkjobs.cli.given import comparison_of, expander_of, limits_of, target_of
 from bulkjobs.cli.log_setup import open_log
 from bulkjobs.cli.progress import watch
 from bulkjobs.cli.summary import show_problems, show_summary, write_json
 from bulkjobs.engine.work import Stop, Tally
-from bulkjobs.errors import ExitCode
+from bulkjobs.errors import ExitCode, UsageError
 from bulkjobs.settings import Settings
 
 _EXAMPLES = """\b
@@ -41,9 +44,14 @@ Examples:
 @options.pace
 @options.budget
 @options.state
+@options.namespace
+@click.option(
+    "--plan", "plan_file", type=click.Path(path_type=Path), help="Do exactly what this saved plan says, or refuse."
+)
 @options.report_dir
 @options.option("--run-id", help="Name of the run and of its report's folder.  [default: from the time]")
 @options.inventory
+@options.events
 @options.output
 def command(inventories: tuple[Path, ...], **given: Any) -> int:
     """Validate the inventory, plan, create what is missing, report.
@@ -54,8 +62,11 @@ def command(inventories: tuple[Path, ...], **given: Any) -> int:
 
 
 async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
+    from bulkjobs.engine.journal.history import History  # noqa: PLC0415  # not for --help
     from bulkjobs.library import Places, checked_run_id, new_run_id, submit  # noqa: PLC0415  # aiohttp, pandas
 
+    if given["as_json"] and given["json_events"] == STDOUT:
+        raise UsageError("--json and --json-events - both write to standard output", "name a file: --json-events FILE")
     collect_rarely()
     target = target_of(given)
     settings = Settings(
@@ -71,17 +82,26 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
         deadline=given["deadline"],
         max_jobs=given["max_jobs"],
         shard=given["shard"],
+        namespace=given["namespace"],
     )
     clock_now = _now_ms()
     places = Places(given["state"], given["report_dir"])
     run_id = checked_run_id(given["run_id"]) if given["run_id"] else new_run_id(clock_now, places)
     places = replace(places, run_id=run_id)
-    console = Console(stderr=True)
-    has_bar = console.is_terminal and not (given["quiet"] or given["as_json"])
+    console = console_for_people()
+    has_bar = is_lively(console) and not (given["quiet"] or given["as_json"])
     level = given["log_level"] or ("error" if given["quiet"] else "warning" if has_bar else "info")
     tally = Tally()
-    with open_log(given["log_file"], given["log_format"], level, run=run_id) as log:
-        async with watch(tally, console, log, quiet=given["quiet"]):
+    with (
+        open_log(given["log_file"], given["log_format"], level, run=run_id) as log,
+        open_events(given["json_events"], run_id, [str(path) for path in inventories]) as events,
+    ):
+        if given["plan_file"] is not None:
+            from bulkjobs.cli.held import hold_to_plan  # noqa: PLC0415  # only then
+
+            await hold_to_plan(inventories, given["plan_file"], given, settings, log)
+        tally.on_outcome = events.row if events is not None else None
+        async with watch(tally, console, log, given["quiet"], settings):
             submitted = await submit(
                 inventories,
                 target,
@@ -92,15 +112,21 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
                 tally=tally,
                 log=log,
                 comparison=comparison_of(),
-                on_start=lambda run, _: _listen(run.stop, console),
+                on_start=lambda run, _: listen(run.stop, console),
             )
-    result = submitted.result
+        result = submitted.result
+        if events is not None:
+            if tally.done < tally.rows:
+                with History(places.state) as history:
+                    events.rest(history.rows(history.run(run_id)))
+            events.end(result.exit_code, submitted.summary, submitted.folder)
     if given["as_json"]:
-        write_json(submitted.summary)
+        with contextlib.suppress(BrokenPipeError):  # who does not read it still wants to know how the run ended
+            write_json(submitted.summary)
     if not given["quiet"] or result.exit_code is not ExitCode.OK:
         if result.problems:
             show_problems(console, result.problems, result.errors, result.warnings)
-        show_summary(console, submitted, _again(given) if _is_unfinished(result.exit_code) else None)
+        show_summary(console, submitted, again(given) if is_unfinished(result.exit_code) else None)
     return int(result.exit_code)
 
 
@@ -110,8 +136,11 @@ def _now_ms() -> int:
     return Clock().wall_ms()
 
 
-def _listen(stop: Any, console: Console) -> None:
-    """Ctrl-C once: drain. Twice: leave at once; the journal knows what is open. SIGTERM is Ctrl-C."""
+def listen(stop: Any, console: Console) -> None:
+    """Ctrl-C once: drain. Twice: leave at once; the journal knows what is open. SIGTERM is Ctrl-C.
+
+    A terminal that goes away (SIGHUP) is too, unless the command was told not to mind (``nohup``).
+    """
     presses = 0
 
     def pressed(number: int) -> None:
@@ -122,19 +151,22 @@ def _listen(stop: Any, console: Console) -> None:
             with contextlib.suppress(OSError):
                 os.write(2, b"\nleft at once: run the same command again; it settles what was on its way first\n")
             os._exit(ExitCode.INTERRUPTED)
-        console.print(f"{name}: waiting for what is on its way, then the report. Once more leaves at once.")
         stop(Stop("interrupted", f"interrupted by {name}"))
+        console.print(
+            f"{name}: waiting for what is on its way, then the report. Once more leaves at once.", soft_wrap=True
+        )
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, pressed, number)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, pressed, number)
 
 
-def _is_unfinished(code: ExitCode) -> bool:
+def is_unfinished(code: ExitCode) -> bool:
     return code in (ExitCode.NOT_FINISHED, ExitCode.UNRESOLVED)
 
 
-def _again(given: dict[str, Any]) -> str | None:
+def again(given: dict[str, Any]) -> str | None:
     """The command that goes on, as it was typed; none with a service that is gone when we are."""
     if given["sandbox"]:
         return None

@@ -65,20 +65,24 @@ def show_summary(console: Console, submitted: Submitted, again: str | None) -> N
             table.add_row(Text(outcome, style=_STYLES.get(outcome, "")), f"{count:,}")
     table.add_row(Text("in all", style="bold"), Text(f"{summary['rows']:,}", style="bold"))
     console.print(table)
+    stop = submitted.result.stop
     for group in summary["errors"][:5]:
+        if stop is not None and group["example"] == stop.reason:
+            continue  # said below, once
         code = f" {plain(str(group['error_code']), 60)}" if group["error_code"] else ""
         status = f" HTTP {group['http_status']}" if group["http_status"] else ""
         console.print(
-            Text(f"{group['count']:,} × {group['outcome']}{status}{code}: {plain(str(group['example']), 300)}")
+            Text(f"{group['count']:,} × {group['outcome']}{status}{code}: {plain(str(group['example']), 300)}"),
+            soft_wrap=True,
         )
-    stop = submitted.result.stop
     if stop is not None:
-        console.print(Text(f"Ended early: {plain(stop.reason)}", style="bold yellow"))
+        console.print(Text(f"Ended early: {plain(stop.reason)}", style="bold yellow"), soft_wrap=True)
         if stop.hint:
-            console.print(Text(f"  {stop.hint}"))
-    console.print(Text(f"Report: {_near(submitted.folder)}"))
+            console.print(Text(f"  {plain(stop.hint)}"), soft_wrap=True)
+    # Whole lines, whatever the width: what is to be copied must not be cut.
+    console.print(Text(f"Report: {plain(str(_near(submitted.folder)), 4096)}"), soft_wrap=True)
     if again is not None:
-        console.print(Text(f"To go on: {again}"))
+        console.print(Text(f"To go on: {plain(again, 100_000)}"), soft_wrap=True)
 
 
 def _near(path: Path) -> Path:

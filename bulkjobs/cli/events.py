@@ -1,0 +1,121 @@
+"""``--json-events``: one JSON object a line for every outcome, as it happens, for other programs.
+
+``{"event": "begin"}``, then ``{"event": "row"}`` with the columns of ``results.csv``, then ``{"event": "end"}`` with
+what ``summary.json`` counts. A row may be told twice, if a later look at it found more: the last one counts. Rows that
+the run never came to follow before the end. Each line is flushed. A reader that is slow does not hold the run up, and
+one that goes away ends the stream, never the run.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+import msgspec
+
+from bulkjobs.cli.documents import inert_json
+from bulkjobs.engine.records import Outcome, RowRecord
+from bulkjobs.errors import StateError
+
+STDOUT = "-"
+_LATE = frozenset({Outcome.NOT_SENT, Outcome.INVALID})
+_KEYS = (
+    *("file", "line", "name", "outcome", "job_id", "status", "http_status", "error_code", "error"),
+    *("attempts", "first_sent_at", "finished_at", "elapsed_ms"),
+)
+_TIMES = ("first_sent_at", "finished_at")
+
+
+class Events:
+    """Writes to ``descriptor`` from a thread of its own, until ``close``. ``files``: the inventories, as named."""
+
+    def __init__(self, descriptor: int, run_id: str, files: Sequence[str]) -> None:
+        self._descriptor = descriptor
+        self._run_id = run_id
+        self._files = files
+        self._told: set[tuple[int, int]] = set()
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self._thread = Thread(target=self._write, name="json-events", daemon=True)
+        self._thread.start()
+        self._say("begin", inventories=list(files))
+
+    def row(self, record: RowRecord) -> None:
+        """An outcome; a hook of ``Tally``."""
+        if record.outcome in _LATE:
+            self._told.add((record.file, record.line))
+        values: dict[str, Any] = {key: getattr(record, key) for key in _KEYS}
+        values["file"] = self._files[record.file]
+        for key in _TIMES:
+            values[key] = None if values[key] is None else _iso(values[key])
+        self._say("row", **values)
+
+    def rest(self, records: Iterator[RowRecord]) -> None:
+        """Of all the run's rows, those that were not told: the run did not come to them."""
+        for record in records:
+            if record.outcome in _LATE and (record.file, record.line) not in self._told:
+                self.row(record)
+
+    def end(self, exit_code: int, summary: Mapping[str, Any], folder: Path) -> None:
+        """How the run ended."""
+        told = {key: summary.get(key) for key in ("state", "reason", "rows", "counts")}
+        self._say("end", exit_code=exit_code, **told, report=str(folder))
+
+    def close(self) -> None:
+        """Return when all is written, or nobody reads."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _say(self, event: str, **values: object) -> None:
+        line = msgspec.json.encode({"event": event, "run": self._run_id, **values})
+        self._queue.put(inert_json(line.decode()).encode() + b"\n")
+
+    def _write(self) -> None:
+        while (line := self._queue.get()) is not None:
+            with suppress(OSError):
+                while line:
+                    line = line[os.write(self._descriptor, line) :]
+                continue
+            return  # whoever read has gone, or the disk is full: the report has it all
+
+
+@contextmanager
+def open_events(where: str | None, run_id: str, files: Sequence[str]) -> Iterator[Events | None]:
+    """A stream for the length of a run; None if nobody asked. Raises StateError when ``where`` cannot be written."""
+    if where is None:
+        yield None
+        return
+    descriptor = os.dup(sys.stdout.fileno()) if where == STDOUT else _opened(Path(where))
+    events = Events(descriptor, run_id, files)
+    try:
+        yield events
+    finally:
+        events.close()
+        os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """A file for its owner only, made anew; a pipe or a device (``/dev/fd/3``) as it is."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+    if path.parts[:2] != ("/", "dev"):
+        flags |= os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags, 0o600)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.ftruncate(descriptor, 0)
+            os.fchmod(descriptor, 0o600)
+    except OSError as error:
+        hint = "name a file that can be written, or - for standard output"
+        raise StateError(f"--json-events {path}: {error.strerror}", hint) from None
+    return descriptor
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,71 @@
+"""``--json-events``: every row is told, whatever becomes of the run, and a reader that goes away does no harm."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+from .program import Run, row, write_csv
+
+_QUICK = ("--sandbox", "--rate", "1000", "--settle", "0")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_outcome_is_one_line_between_begin_and_end(run: Run, tmp_path: Path) -> None:
+    inventory = write_csv(tmp_path / "jobs.csv", [row(number) for number in range(5)])
+    ended = run("submit", inventory, *_QUICK, "--json-events", "events.ndjson")
+    events = read(tmp_path / "events.ndjson")
+    assert [event["event"] for event in events] == ["begin", *["row"] * 5, "end"]
+    rows = {event["name"]: event for event in events[1:-1]}
+    assert sorted(rows) == [f"job{number:03}" for number in range(5)]
+    assert rows["job003"]["line"] == 5
+    assert rows["job003"]["file"] == str(inventory)
+    assert rows["job003"]["outcome"] == "created"
+    assert rows["job003"]["finished_at"].endswith("Z")
+    assert events[-1]["exit_code"] == ended.code == 0
+    assert events[-1]["counts"]["created"] == 5
+    assert stat.S_IMODE((tmp_path / "events.ndjson").stat().st_mode) == 0o600
+
+
+def test_rows_of_a_refused_inventory_are_told_as_well(run: Run, tmp_path: Path) -> None:
+    inventory = write_csv(tmp_path / "jobs.csv", [row(1), row(2, fields="")])
+    assert run("submit", inventory, *_QUICK, "--json-events", "events.ndjson").code == 3
+    told = {event["name"]: event["outcome"] for event in read(tmp_path / "events.ndjson") if event["event"] == "row"}
+    assert told == {"job001": "not_sent", "job002": "invalid"}
+
+
+def test_standard_output_cannot_be_both(run: Run, tmp_path: Path) -> None:
+    ended = run("submit", write_csv(tmp_path / "jobs.csv", [row(1)]), *_QUICK, "--json", "--json-events", "-")
+    assert ended.code == 2
+    assert "both write to standard output" in ended.err
+    assert "--json-events FILE" in ended.err
+
+
+def test_a_place_that_cannot_be_written_is_an_error_before_anything_is_sent(run: Run, tmp_path: Path) -> None:
+    inventory = write_csv(tmp_path / "jobs.csv", [row(1)])
+    ended = run("submit", inventory, *_QUICK, "--json-events", tmp_path / "none" / "events")
+    assert ended.code == 9
+    assert "No such file or directory" in ended.err
+    assert not (tmp_path / "reports").exists()
+
+
+async def test_a_reader_that_goes_away_does_not_end_the_run(tmp_path: Path) -> None:
+    inventory = write_csv(tmp_path / "jobs.csv", [row(number) for number in range(30)])
+    receive, send = os.pipe()
+    os.close(receive)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bulkjobs", "submit", str(inventory), *_QUICK, "--json-events", "-",
+        cwd=tmp_path, stdout=send, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    os.close(send)
+    _, err = await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode == 0, err.decode()
+    assert b"created    30" in err

@@ -1,0 +1,206 @@
+"""What people type and read: help, misspellings, completion, colours."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bulkjobs.cli.colours import wants_colour
+from bulkjobs.cli.commands import COMMANDS, load, options_of
+from bulkjobs.cli.grouped import GROUPS
+from bulkjobs.cli.help import EXIT_CODES
+from bulkjobs.errors import ExitCode
+
+from .program import Run, row, write_csv
+
+_QUICK = ("--sandbox", "--rate", "1000", "--settle", "0")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_an_example_and_explains_all_its_options(run: Run, name: str) -> None:
+    brief, whole = run(name, "--help"), run("help", name)
+    assert "Example" in brief.out
+    assert f"bulkjobs {name}" in brief.out
+    if name == "columns":  # of which the columns themselves are the help
+        return
+    command = load(name)
+    assert command is not None
+    for option in options_of(command):
+        assert all(flag in whole.out for flag in option.opts if not option.hidden)
+        assert option.help, option.name
+
+
+def test_help_that_is_long_names_the_rarer_options_only(run: Run) -> None:
+    brief, whole = run("submit", "--help").out, run("help", "submit").out
+    assert "--max-cell-bytes N" not in brief
+    assert "--max-cell-bytes N" in whole
+    assert "bulkjobs help submit" in brief
+    headings = [line.removesuffix(":") for line in brief.splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings[:3] == ["Options", "Target", "Graph"]
+
+
+def test_groups_name_options_that_exist() -> None:
+    flags = {flag for name in COMMANDS if (c := load(name)) for option in options_of(c) for flag in option.opts}
+    assert {f"--{flag}" for flags_of in GROUPS.values() for flag in flags_of} <= flags
+
+
+def test_exit_codes_are_explained_all_of_them(run: Run) -> None:
+    assert set(EXIT_CODES) == set(ExitCode)
+    out = run("help", "exit-codes").out
+    assert all(f"{code.value:>5}  {meaning}" in out for code, meaning in EXIT_CODES.items())
+
+
+def test_help_has_topics(run: Run) -> None:
+    assert "topic" in run("help").out.lower()
+    assert "BULKJOBS_MAX_ROWS" in run("help", "settings").out
+    assert "target_bucket" in run("help", "columns").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sumbit", "x.csv"), "did you mean `bulkjobs submit`?"),
+        (("submit", "x.csv", "--rat", "3"), "did you mean --rate?"),
+        (("submit", "x.csv", "--api", "2025-3"), "did you mean 2025-03?"),
+        (("submit", "x.csv", "--log-level", "warn"), "did you mean warning?"),
+        (("help", "exit-code"), "did you mean exit-codes?"),
+        (("qqqqqqq",), "`bulkjobs help` lists the commands"),
+        (("submit",), "`bulkjobs help submit` explains its options"),
+    ],
+)
+def test_a_misspelling_is_answered_with_what_was_meant(run: Run, words: tuple[str, ...], said: str) -> None:
+    ended = run(*words)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_what_is_to_be_copied_is_never_wrapped(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inventory = write_csv(tmp_path / "jobs.csv", [row(number) for number in range(11)])
+    monkeypatch.setenv("COLUMNS", "40")
+    words = ("--max-jobs", "10", "--log-level", "error", "--report-dir")
+    ended = run("submit", inventory, *_QUICK, *words, "a-folder-with-a-name-that-is-longer-than-forty-columns")
+    assert ended.code == 5
+    report = next(line for line in ended.err.splitlines() if line.startswith("Report: "))
+    assert Path(report.removeprefix("Report: ")).is_dir()
+    assert ended.err.count("the plan has 11 jobs to create") == 1
+
+
+def test_the_way_to_go_on_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inventory = write_csv(tmp_path / "jobs.csv", [row(1)])
+    monkeypatch.setenv("COLUMNS", "40")
+    for key in ("NCLOUD_ACCESS_KEY_ID", "NCLOUD_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(key, "no-key-of-anybody")
+    words = ["submit", str(inventory), "--endpoint", "http://127.0.0.1:9", "--patience", "0", "--rate", "1000"]
+    ended = run(*words)
+    lines = ended.err.splitlines()
+    if ended.code == 5:
+        assert f"To go on: bulkjobs {' '.join(words)}" in lines
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_terminal", "wanted"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"NO_COLOR": "1", "CLICOLOR_FORCE": "1"}, True, False),
+        ({"CLICOLOR": "0"}, True, False),
+        ({"CLICOLOR": "1"}, False, False),
+        ({"CLICOLOR_FORCE": "1"}, False, True),
+        ({"CLICOLOR_FORCE": "0"}, False, False),
+        ({"CLICOLOR": "0", "CLICOLOR_FORCE": "1"}, False, True),
+        ({"TERM": "dumb"}, True, False),
+    ],
+)
+def test_colours_follow_the_conventions(environment: dict[str, str], is_terminal: bool, wanted: bool) -> None:
+    assert wants_colour(environment, is_terminal) is wanted
+
+
+def program(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "bulkjobs", *words],
+        cwd=cwd, env=kept | environment, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+
+def test_colours_are_forced_without_drawing_over_lines(tmp_path: Path) -> None:
+    write_csv(tmp_path / "jobs.csv", [row(1)])
+    forced = program("submit", "jobs.csv", *_QUICK, cwd=tmp_path, CLICOLOR_FORCE="1", TERM="xterm-256color")
+    assert "\x1b[32mcreated" in forced.stderr
+    assert "\x1b[1A" not in forced.stderr
+    plain = program("submit", "jobs.csv", *_QUICK, cwd=tmp_path, TERM="xterm-256color")
+    assert "\x1b" not in plain.stderr
+
+
+def test_a_terminal_without_colours_has_a_bar_and_no_colours(tmp_path: Path) -> None:
+    write_csv(tmp_path / "jobs.csv", [row(number) for number in range(60)])
+    leader, follower = pty.openpty()
+    kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bulkjobs", "submit", "jobs.csv", "--sandbox", "--rate", "60"],
+        cwd=tmp_path, env=kept | {"TERM": "xterm", "NO_COLOR": "1"}, stderr=follower, stdout=follower,
+    )  # fmt: skip
+    os.close(follower)
+    said = bytearray()
+    while True:
+        try:
+            said += os.read(leader, 65_536)
+        except OSError:  # the other end is closed: how a terminal on Linux says so
+            break
+    os.close(leader)
+    assert child.wait(30) == 0
+    assert b"/60" in said
+    assert b"\x1b[32m" not in said
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_each_shell(run: Run, shell: str) -> None:
+    script = run("completion", shell).out
+    assert f"_BULKJOBS_COMPLETE={shell}_complete" in script
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=script, text=True, check=True)
+
+
+def completed(folder: Path, line: str, **environment: str) -> list[str]:
+    """What bash would offer at the end of ``line``."""
+    words = line.split(" ")
+    done = program(
+        cwd=folder, COMP_WORDS=line, COMP_CWORD=str(len(words) - 1), _BULKJOBS_COMPLETE="bash_complete", **environment
+    )
+    return [offered.partition(",")[2] for offered in done.stdout.splitlines() if offered]
+
+
+def test_commands_options_and_choices_complete(tmp_path: Path) -> None:
+    assert completed(tmp_path, "bulkjobs su") == ["submit"]
+    assert completed(tmp_path, "bulkjobs submit --max-at") == ["--max-attempts"]
+    assert completed(tmp_path, "bulkjobs submit --api ") == ["2025-03", "2026-09"]
+
+
+def test_run_ids_complete_from_the_state_that_is_named(run: Run, tmp_path: Path) -> None:
+    inventory = write_csv(tmp_path / "jobs.csv", [row(1)])
+    for run_id in ("alpha", "beta"):
+        assert run("submit", inventory, *_QUICK, "--run-id", run_id, "--state", "s.db").code == 0
+    assert completed(tmp_path, "bulkjobs report --state s.db ") == ["beta", "alpha"]
+    assert completed(tmp_path, "bulkjobs report --state s.db al") == ["alpha"]
+    assert completed(tmp_path, "bulkjobs explain ", BULKJOBS_STATE="s.db") == ["beta", "alpha"]
+    assert completed(tmp_path, "bulkjobs report ") == []
+    assert not (tmp_path / "reports" / "journal.db").exists()
+
+
+def test_layouts_complete_by_path_and_by_name(tmp_path: Path) -> None:
+    for folder, name in (("inputs/layouts", "copy"), ("inputs/layouts", "join"), ("layouts", "mine")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / f"{name}.toml").touch()
+    every = ["inputs/layouts/copy.toml", "inputs/layouts/join.toml", "layouts/mine.toml"]
+    assert completed(tmp_path, "bulkjobs submit x --layout ") == every
+    assert completed(tmp_path, "bulkjobs submit x --layout jo") == [every[1]]
+    assert completed(tmp_path, "bulkjobs submit x --layout inputs/layouts/c") == [every[0]]
+    assert completed(tmp_path, "bulkjobs submit x --layout elsewhere/") == ["elsewhere/"]
