@@ -5,6 +5,7 @@ No global state: a run's clock, log and figures are passed in, and signals are t
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -46,6 +47,7 @@ __all__ = [
     "Target",
     "checked_run_id",
     "export",
+    "inventory_files",
     "new_run_id",
     "render_again",
     "sendable_rows",
@@ -93,8 +95,17 @@ class Submitted:
     summary: Mapping[str, object]
 
 
+def inventory_files(
+    inventories: Sequence[Path | InventoryFile], limits: Limits | None = None
+) -> Sequence[InventoryFile]:
+    """``inventories`` as files. One that was read before keeps its SHA-256: other bytes are not taken for it."""
+    return [
+        given if isinstance(given, InventoryFile) else InventoryFile(given, limits or Limits()) for given in inventories
+    ]
+
+
 async def submit(
-    inventories: Sequence[Path],
+    inventories: Sequence[Path | InventoryFile],
     target: Target,
     places: Places | None = None,
     settings: Settings | None = None,
@@ -109,6 +120,7 @@ async def submit(
 ) -> Submitted:
     """Make every row of ``inventories`` exactly one job, and write the report.
 
+    Rows that are no file (a query's) come from ``rows_from``; ``limits`` are those of the paths.
     ``on_start`` gets the run, whose ``stop`` ends it early, and its id. Raises BulkJobsError when the run could not
     begin or its journal failed; everything else, an invalid inventory too, is in the result.
     """
@@ -116,8 +128,8 @@ async def submit(
     clock, log, tally = clock or Clock(), log or SilentLog(), tally or Tally()
     settings = settings or Settings()
     run_id = checked_run_id(places.run_id) if places.run_id else new_run_id(clock.wall_ms(), places)
-    files = [InventoryFile(path, limits or Limits()) for path in inventories]
-    async with _connected(target, run_id, settings) as (client, scope):
+    files = inventory_files(inventories, limits)
+    async with connected(target, run_id, settings) as (client, scope):
         run: Submit | None = None
 
         def journal_failed(error: BulkJobsError) -> None:
@@ -129,7 +141,7 @@ async def submit(
         try:
             for killed in journal.end_killed_runs():
                 log.warning("run.killed", killed=killed)
-            _write_missing_reports(journal, log)
+            write_missing_reports(journal, log)
             facts = {} if settings.shard is None else {"shard": str(settings.shard)}
             journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms(), facts)
             if not target.sandbox and journal.is_new_scope():
@@ -141,7 +153,8 @@ async def submit(
                 on_start(run, run_id)
             result = await run.run()
             tally.phase = "reporting"
-            folder, summary = render_again(places.state, run_id)
+            # In a thread: an interrupt must find the loop, however long the report or its disk takes.
+            folder, summary = await asyncio.to_thread(render_again, places.state, run_id)
             journal.reported(run_id)
         finally:
             await journal.close()
@@ -162,7 +175,7 @@ async def verify(
     Raises AccessError or UsageError when the service cannot be asked at all; what ends it later is in the result.
     """
     settings, clock, verified = settings or Settings(), clock or Clock(), verified or Verified()
-    async with _connected(target, "verify", settings) as (client, _):
+    async with connected(target, "verify", settings) as (client, _):
         await verify_rows(rows, client, settings, clock, Tally(), log or SilentLog(), verified)
     return verified
 
@@ -195,7 +208,7 @@ async def export(
     expander, refused = Expander(), list[Refused]()
     rows = as_nodes = 0
     is_wanted = partial(fnmatchcase, pat=pattern)
-    async with _connected(target, "export", settings) as (client, _):
+    async with connected(target, "export", settings) as (client, _):
         async for live in live_jobs(client, settings, clock, Tally(), log or SilentLog(), is_wanted):
             exported = export_rows(live.jobs, expander, comparison)
             write(exported.rows)
@@ -214,7 +227,7 @@ def render_again(state: Path, run_id: str, report_dir: Path | None = None) -> tu
         return folder, render(past.record, lambda: history.rows(past), folder, attempts)
 
 
-def _write_missing_reports(journal: Journal, log: Log) -> None:
+def write_missing_reports(journal: Journal, log: Log) -> None:
     """Those of runs that died before theirs was complete. One that cannot be written now is due again next time."""
     for run_id in journal.runs_without_report():
         try:
@@ -246,7 +259,7 @@ def new_run_id(now_ms: int, places: Places) -> str:
 
 
 @asynccontextmanager
-async def _connected(target: Target, run_id: str, settings: Settings) -> AsyncIterator[tuple[DataFlowClient, str]]:
+async def connected(target: Target, run_id: str, settings: Settings) -> AsyncIterator[tuple[DataFlowClient, str]]:
     """A client, and the endpoint that names its scope. An embedded service is a fresh scope each time."""
     if target.sandbox:
         from bulkjobs.sandbox import Sandbox, SandboxOptions  # noqa: PLC0415  # a server, for rehearsals only
