@@ -86,7 +86,8 @@ def told(text: str) -> list[str]:
     for pattern, word in (
         (r"\d{8}T\d{6}Z(-\d+)?", "RUN"),
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:\d\d)?", "TIME"),
-        (r"\b(?=\w*\d)(?=\w*[A-Z])[A-Za-z0-9]{12}\b", "JOBID"),
+        (r"\d\d:\d\d:\d\d\.\d{3}Z", "TIME"),
+        (r"\b(?=\w*[A-Z])(?=\w*[a-z0-9])[A-Za-z0-9]{12}\b", "JOBID"),
         (r"\b\d+(\.\d+)? ?(ms|s)\b", "DURATION"),
         (r"127\.0\.0\.1:\d+", "SERVICE"),
     ):

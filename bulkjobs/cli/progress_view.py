@@ -134,7 +134,7 @@ class ProgressView:
         if tally.settling:
             parts.append(Text(f"{tally.settling:,} settling{self._until(now)}", style="yellow"))
         if tally.looking:
-            parts.append(Text(f"{tally.looking:,} looked up"))
+            parts.append(Text(f"looking up {tally.looking:,}"))
         if tally.in_flight:
             parts.append(Text(f"{tally.in_flight:,} in flight"))
         if tally.retries:

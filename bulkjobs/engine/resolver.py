@@ -22,6 +22,9 @@ _READERS = 16
 _RECENT = 5_000
 """Confirmed creates whose appearance in a listing is watched, to learn the list's lag."""
 
+_LONGEST_LAG = 600.0
+"""Seconds of lag that a run waits for, at most: a list that never shows a job must not hold it up for ever."""
+
 _CHECKED = 5
 """Jobs that a listing lacks and that are read at most, to tell a lag from a deletion."""
 
@@ -78,6 +81,8 @@ class Resolver:
         try:
             if work.listed is not None:
                 live, deleted = [work.listed], False
+            elif found is not None and found[work.name].too_soon:
+                return Seen(complete=False, too_soon=True)
             elif found is not None:
                 live, deleted = found[work.name].live, found[work.name].deleted
             else:
@@ -115,7 +120,7 @@ class Resolver:
         for name, found in second.items():
             first[name].merge(found)
         if self.settle_s > settle_s:
-            return {name: found if found.live else _Found(readable=False) for name, found in first.items()}
+            return {name: found if found.live else _Found(too_soon=True) for name, found in first.items()}
         return first
 
     async def _one_pass(self, names: set[str]) -> dict[str, _Found]:
@@ -144,16 +149,17 @@ class Resolver:
             job = await self._reader.get_job(job_id)
             if job is not None and job.is_live:
                 self._tally.list_lag = begun - at
-                self.settle_s = max(self.settle_s, 2 * self._tally.list_lag)
+                self.settle_s = max(self.settle_s, 2 * min(self._tally.list_lag, _LONGEST_LAG))
                 return
 
 
 class _Found:
     """The jobs of one name, over several passes."""
 
-    def __init__(self, readable: bool = True) -> None:
+    def __init__(self, *, readable: bool = True, too_soon: bool = False) -> None:
         self._jobs: dict[str, ListedJob] = {}
         self._readable = readable
+        self.too_soon = too_soon
 
     def add(self, job: ListedJob) -> None:
         self._jobs[job.job_id] = job

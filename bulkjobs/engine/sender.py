@@ -333,6 +333,10 @@ class Sender:
     def _seen(self, work: Work, seen: Seen) -> None:
         self._pending.discard(work)
         self._tally.looking = len(self._pending)
+        if seen.too_soon:
+            self._recorder.looked(work, seen, Look())
+            self._push_settling(work, self._clock.monotonic() + self.resolver.settle_s)
+            return
         if not seen.complete:
             work.failures += 1
             if work.failures > self._max_attempts:

@@ -27,5 +27,5 @@ if survey.errors:
     raise SystemExit(bulkjobs.ExitCode.INVALID_INVENTORY)
 
 submitted = asyncio.run(bulkjobs.submit([inventory], bulkjobs.Target(sandbox=True)))
-print(submitted.summary["outcomes"])
+print(submitted.summary["counts"])
 raise SystemExit(submitted.result.exit_code)

@@ -7,5 +7,5 @@ import bulkjobs
 
 inventory = Path(__file__).parents[1] / "sample.csv"
 submitted = asyncio.run(bulkjobs.submit([inventory], bulkjobs.Target(sandbox=True)))
-print(submitted.summary["outcomes"], submitted.folder / "results.csv")
+print(submitted.summary["counts"], submitted.folder / "results.csv")
 raise SystemExit(submitted.result.exit_code)

@@ -69,3 +69,4 @@ async def test_a_reader_that_goes_away_does_not_end_the_run(tmp_path: Path) -> N
     _, err = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode == 0, err.decode()
     assert b"created    30" in err
+    assert b"Traceback" not in err

@@ -184,4 +184,4 @@ class TestListLag:
     def test_a_listing_that_lags_more_than_settle_allowed_for_proves_no_absence(self) -> None:
         run = Resolving(MANY, lambda page, name: [listed("n0")], created=[("late", "job-late", 993.0)])
         assert run.seen["n0"].matches
-        assert run.seen["n1"] == Seen(False)
+        assert run.seen["n1"] == Seen(False, too_soon=True)
