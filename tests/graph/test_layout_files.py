@@ -130,7 +130,7 @@ def test_the_sandbox_takes_every_job_of_a_layout(stem: str) -> None:
 
 def test_every_layout_has_an_inventory_and_a_golden_file_and_no_golden_file_is_left_over() -> None:
     assert STEMS
-    assert {*STEMS} == {path.stem for path in INPUTS.glob("*.csv")} - {"sample"}
+    assert {*STEMS} == {path.stem for path in INPUTS.glob("*.csv")} - {"sample", "mistakes"}
     assert {*GOLDEN_STEMS} == {path.stem for path in GOLDEN.glob("*.json")}
 
 

@@ -185,4 +185,5 @@ def test_any_figures_give_a_number_of_seconds_and_more_rows_never_take_less(
 ) -> None:
     estimate = estimate_s(count, rate, concurrency, latency, odds_of_unknown=odds)
     assert 0.0 <= estimate < float("inf")
-    assert estimate_s(count + 100, rate, concurrency, latency, odds_of_unknown=odds) >= estimate * 0.99
+    # Without unknown ends: many of them are looked up by one listing, which may take less than a look at each.
+    assert estimate_s(count + 100, rate, concurrency, latency) >= estimate_s(count, rate, concurrency, latency) * 0.99
