@@ -45,7 +45,7 @@ class Seen:
     """What a lookup found. ``complete``: every page was read, so an absence means something.
 
     ``matches``: the live jobs of the exact name; a single one has its relation. ``deleted``: a job of that name
-    with status DELETED was there. ``too_soon``: the list lags more than was waited for, so an absence means nothing yet.
+    with status DELETED was there. ``too_soon``: the list lags more than was waited for, so an absence means nothing.
     """
 
     complete: bool

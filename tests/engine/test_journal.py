@@ -126,7 +126,7 @@ class TestRuns:
     async def test_the_id_of_a_run_is_taken_once_and_the_refused_one_leaves_nothing(self, state: Path) -> None:
         async with opened(state) as journal:
             run, scope = journal.run, journal.scope
-            with pytest.raises(StateError, match="run r1 exists already") as raised:
+            with pytest.raises(UsageError, match="run r1 exists already") as raised:
                 journal.begin_run("r1", "https://other", "x", "2025-03", state.parent, 1)
             assert raised.value.hint is not None
             assert (journal.run, journal.scope) == (run, scope)

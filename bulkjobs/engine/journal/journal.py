@@ -19,7 +19,7 @@ from bulkjobs.engine.learned import Learned
 from bulkjobs.engine.planning import Known
 from bulkjobs.engine.protocol import Relation
 from bulkjobs.engine.records import ChangeKind, InventoryRecord
-from bulkjobs.errors import StateError
+from bulkjobs.errors import StateError, UsageError
 
 _CLOSE_ROWS = """
 UPDATE rows SET outcome = {outcome}, attempts = {attempts}, first_sent_at = {first_sent_at}
@@ -89,8 +89,12 @@ class Journal:
 
     def start(self, on_failure: Callable[[StateError], None] | None = None) -> Self:
         """Start the writing thread, in the running loop."""
-        with errors_of(self.path):
-            self._writer = Writer(connect(self.path), self.path, on_failure)
+        try:
+            with errors_of(self.path):
+                self._writer = Writer(connect(self.path), self.path, on_failure)
+        except BaseException:
+            self._lock.release()
+            raise
         return self
 
     async def close(self) -> None:
@@ -125,7 +129,7 @@ class Journal:
                     (run_id, scope, api, str(folder), now, json.dumps(facts or {}, sort_keys=True)),
                 )
             except sqlite3.IntegrityError:
-                raise StateError(f"run {run_id} exists already in {self.path}", "choose another --run-id") from None
+                raise UsageError(f"run {run_id} exists already in {self.path}", "choose another --run-id") from None
         assert cursor.lastrowid is not None
         self.scope, self.run = scope, cursor.lastrowid
 
