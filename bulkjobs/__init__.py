@@ -69,6 +69,8 @@ if TYPE_CHECKING:
     from bulkjobs.sandbox import Sandbox, SandboxOptions
     from bulkjobs.settings import HaltRule, Settings, Shard
 
+    __version__: str
+
 __all__ = [
     "AccessError",
     "Answer",
@@ -195,17 +197,19 @@ _HOMES = {
 """Where a name is defined: what the type checker reads above, for the import at run time."""
 
 
-def __getattr__(name: str) -> object:
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415  # 20 ms that few programs need
+if not TYPE_CHECKING:  # to a type checker, a module with __getattr__ has every name
 
-        return version("bulkjobs")
-    if name not in __all__:
-        raise AttributeError(f"module 'bulkjobs' has no attribute {name!r}")
-    home = next(home for home, names in _HOMES.items() if name in names)
-    value: object = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415  # 20 ms that few programs need
+
+            return version("bulkjobs")
+        if name not in __all__:
+            raise AttributeError(f"module 'bulkjobs' has no attribute {name!r}")
+        home = next(home for home, names in _HOMES.items() if name in names)
+        value: object = getattr(import_module(home), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
