@@ -3,10 +3,10 @@
 What the commands do, for programs. Each name is imported when it is first asked for, so ``import bulkjobs`` costs
 nothing; nothing is configured by it: no logging, no signals, no event loop. ``inputs/examples`` has whole programs.
 
-    an inventory     InventoryFile (a path), rows_from (a query's rows), Limits, Problem
+    an inventory     InventoryFile (a path), rows_from (a query's rows), rows_from_frame, Limits, Problem
     its jobs         load_layout, Expander, validate, sendable_rows
     a run            submit, make_plan, reconcile, rollback, verify, export, in a Target, with Settings and Places
-    its report       render_again, which writes the files that ``submit`` wrote; Submitted.summary
+    its report       render_again, which writes the files that ``submit`` wrote; Submitted.summary, results_frame
     the API itself   DataFlowClient, with Credentials and a Contract
     to rehearse      Target(sandbox=True), or Sandbox
     what is raised   BulkJobsError and its subclasses, each with a message, a hint and an exit code
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         StateError,
         UsageError,
     )
+    from bulkjobs.frames import results_frame, rows_from_frame
     from bulkjobs.graph.comparison import Comparison
     from bulkjobs.graph.expand import Expander
     from bulkjobs.graph.layout import Layout, load_layout
@@ -134,8 +135,10 @@ __all__ = [
     "make_plan",
     "reconcile",
     "render_again",
+    "results_frame",
     "rollback",
     "rows_from",
+    "rows_from_frame",
     "sendable_rows",
     "submit",
     "validate",
@@ -166,6 +169,7 @@ _HOMES = {
         "StateError",
         "UsageError",
     ),
+    "bulkjobs.frames": ("results_frame", "rows_from_frame"),
     "bulkjobs.graph.comparison": ("Comparison",),
     "bulkjobs.graph.expand": ("Expander",),
     "bulkjobs.graph.layout": ("Layout", "load_layout"),

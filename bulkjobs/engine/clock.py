@@ -8,6 +8,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+_OWN = random.Random()  # noqa: S311  # spaces retries, guards nothing
+"""An embedding program's sequence of random numbers is left alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -16,4 +19,4 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    uniform: Callable[[float, float], float] = random.uniform
+    uniform: Callable[[float, float], float] = _OWN.uniform
