@@ -129,6 +129,8 @@ async def submit(
     settings = settings or Settings()
     run_id = checked_run_id(places.run_id) if places.run_id else new_run_id(clock.wall_ms(), places)
     files = inventory_files(inventories, limits)
+    for file in files:
+        file.check_open()
     async with connected(target, run_id, settings) as (client, scope):
         run: Submit | None = None
 

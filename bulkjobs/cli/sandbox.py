@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkjobs.cli import options
+from bulkjobs.errors import UsageError
 
 if TYPE_CHECKING:
     from bulkjobs.sandbox import SandboxOptions
@@ -69,10 +70,17 @@ async def _serve(chosen: SandboxOptions) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    async with Sandbox(chosen) as sandbox:
+    try:
+        sandbox = await Sandbox(chosen).__aenter__()
+    except OSError as error:
+        taken = f"port {chosen.port}: {error.strerror}" if chosen.port and not chosen.data else str(error)
+        raise UsageError(f"the sandbox cannot start: {taken}", "choose another --port or --data") from None
+    try:
         click.echo(
             f"Data Flow sandbox ({chosen.api}) at {sandbox.endpoint}\n"
             f"  export NCLOUD_ACCESS_KEY_ID={sandbox.access_key} NCLOUD_SECRET_ACCESS_KEY={sandbox.secret_key}\n"
             f"  bulkjobs submit INVENTORY --endpoint {sandbox.endpoint}"
         )
         await ended.wait()
+    finally:
+        await sandbox.__aexit__(None, None, None)

@@ -130,7 +130,7 @@ class Reader:
                 return result
             now = self._clock.monotonic()
             self._control.answered(answer, sent_at, now)
-            if answer.http_status is not None:
+            if answer.http_status not in (None, 404):  # a 404 that is not the service's own: some other server
                 self._reached = True
             if answer.cause is not None:
                 raise Fatal(answer.cause, answer)

@@ -177,16 +177,20 @@ class Submit:
         self.tally.phase = "checking"
         survey = Survey(self._files, self._expander, self._settings.max_problems)
         counts = [0] * len(self._files)
+        of_files: dict[int, Problem] = {}  # what is wrong with a whole file, for its rows that have nothing else
         shard = self._settings.shard
         async for surveyed in in_thread(iter(survey)):  # to its end even after a stop: every row is in the report
             first_errors = _first_errors(surveyed)
+            for problem in surveyed.problems:
+                if problem.line is None and problem.severity == "error":
+                    of_files.setdefault(surveyed.file, problem)
             rows = zip(surveyed.chunk.lines, surveyed.expansion.names, surveyed.expansion.jobs, strict=True)
             for seq, (line, name, job) in enumerate(rows, start=surveyed.first):
                 if shard is not None and not shard.holds(name):
                     continue
                 self.tally.rows += 1
-                problem = first_errors.get(line)
-                is_invalid = job is None or problem is not None
+                found = first_errors.get(line) or (of_files.get(surveyed.file) if job is None else None)
+                is_invalid = job is None or found is not None
                 self._journal.put(
                     Kind.ROW,
                     self._journal.run,
@@ -196,8 +200,8 @@ class Submit:
                     name,
                     None if is_invalid or job is None else job.digest,
                     Outcome.INVALID.value if is_invalid else None,
-                    problem.code if problem else None,
-                    problem.message if problem else None,
+                    found.code if found else None,
+                    found.message if found else None,
                 )
             self._shapes.add(surveyed.expansion.jobs)
             self._positions += len(surveyed.chunk.rows)

@@ -15,7 +15,7 @@ from bulkjobs.graph.chunk_work import ChunkWork, Expansion, Use
 from bulkjobs.graph.columns import NAME, NODES, required_columns, used_columns
 from bulkjobs.graph.headers import judge_header
 from bulkjobs.graph.job_names import JobNames
-from bulkjobs.graph.layout import Layout, load_layout
+from bulkjobs.graph.layout import BUILT_IN, Layout, load_layout
 from bulkjobs.graph.raw_nodes import addresses, encode_raw, judge_raw, read_nodes
 from bulkjobs.graph.references import Text
 from bulkjobs.graph.shape import Shape
@@ -48,7 +48,9 @@ class Expander:
         is_new = chunk.header is not self._header
         self._header = chunk.header
         if is_new and chunk.header.names:
-            work.problems += judge_header(chunk, self._columns, self._required)
+            work.problems += judge_header(
+                chunk, self._columns, self._required, has_variables=self.layout.source != BUILT_IN
+            )
         if not chunk.rows:
             return work.expansion()
         if NODES not in chunk.header.index:

@@ -9,16 +9,20 @@ from bulkjobs.graph.columns import NAME, NODES
 from bulkjobs.inventory.problems import Problem
 from bulkjobs.inventory.rows import Chunk
 
-_SURELY = 0.85
+_SURELY = 0.8
 _PERHAPS = 0.75
+_SHORT = 0.85
 """How alike (0 to 1) an unknown and an absent column must be to be taken for a misspelling."""
 
 
-def judge_header(chunk: Chunk, columns: Sequence[str], required: Sequence[str]) -> list[Problem]:
+def judge_header(
+    chunk: Chunk, columns: Sequence[str], required: Sequence[str], *, has_variables: bool = False
+) -> list[Problem]:
     """Problems of the header: a column that is missing, or that an unknown one most likely means.
 
     Unknown columns are fine in themselves: they are carried into the report. A file with a ``nodes`` column needs no
-    other but ``name``: its rows say what they lack.
+    other but ``name``: its rows say what they lack. ``has_variables``: what is missing may be meant as a variable of
+    a layout of the user's own.
     """
     index = chunk.header.index
     known = (*columns, NODES)
@@ -27,9 +31,10 @@ def judge_header(chunk: Chunk, columns: Sequence[str], required: Sequence[str]) 
     meant = _meant(unknown, absent)
     problems = []
     for name in required:
+        other = f"; if the layout means a variable, give it with --set {name}=…" if has_variables else ""
         if name not in index and NODES not in index:
             near = meant.get(name)
-            hint = f"the file has `{near}`: did you mean `{name}`?" if near else f"add a column `{name}`"
+            hint = f"the file has `{near}`: did you mean `{name}`?" if near else f"add a column `{name}`{other}"
             written = chunk.header.names[index[near]] if near else None
             problems.append(
                 Problem(
@@ -61,7 +66,7 @@ def _meant(unknown: Sequence[str], absent: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in absent:
         left = [word for word in unknown if word not in found.values()]
-        near = difflib.get_close_matches(name, left, 1, _PERHAPS if name != NAME else _SURELY)
+        near = difflib.get_close_matches(name, left, 1, _PERHAPS if name != NAME else _SHORT)
         if near:
             found[name] = near[0]
     return found

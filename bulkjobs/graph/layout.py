@@ -20,6 +20,8 @@ from bulkjobs.graph.references import BadReference, Text, names_in, parse_text
 from bulkjobs.graph.suggest import nearest
 from bulkjobs.graph.wire import keys_of
 
+BUILT_IN = "the built-in layout"
+
 _OWN_KEYS = ("id", "parentNodeIds")
 """Ours to make; a layout names parents by key."""
 
@@ -77,7 +79,7 @@ def builtin_text() -> str:
 def load_layout(path: Path | None = None, variables: Mapping[str, str] | None = None) -> Layout:
     """The layout in ``path``, or the built-in one. ``variables``: what ``--set`` gave."""
     if path is None:
-        return read_layout(builtin_text(), "the built-in layout", variables or {})
+        return read_layout(builtin_text(), BUILT_IN, variables or {})
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -51,6 +51,11 @@ class InventoryFile:
         self.sha256: str | None = None
         self._limits = limits
 
+    def check_open(self) -> None:
+        """Raises UsageError if the file cannot be opened: to be asked before anything is begun."""
+        with open_inventory(Path(self.location), self.path):
+            pass
+
     def chunks(self) -> Iterator[Chunk]:
         """The whole file in chunks of some 2,000 rows, in its order; may be called again. Memory does not grow.
 

@@ -37,3 +37,10 @@ def test_the_limits_hold(run: Run, tmp_path: Path) -> None:
     assert run("submit", path, *_QUICK, "--max-rows", "1").code == 3
     assert run("submit", path, *_QUICK, "--max-cell-bytes", "3").code == 3
     assert run("submit", path, *_QUICK, "--max-rows", "2").code == 0
+
+
+def test_a_file_that_is_not_there_is_a_mistake_of_usage_and_begins_no_run(run: Run, tmp_path: Path) -> None:
+    ended = run("submit", "nope.csv", "--sandbox")
+    assert ended.code == 2
+    assert "nope.csv: cannot be read: No such file or directory" in ended.err
+    assert not (tmp_path / "reports" / "journal.db").exists()

@@ -29,7 +29,9 @@ def test_a_missing_column_that_is_misspelt_comes_with_the_name_as_written() -> N
     assert problem.hint == "the file has `bukcet`: did you mean `bucket`?"
 
 
-@pytest.mark.parametrize(("written", "severity"), [("Filters", "error"), ("filtered", "error"), ("falter1", "warning")])
+@pytest.mark.parametrize(
+    ("written", "severity"), [("Fliter", "error"), ("Filters", "error"), ("filtered", "error"), ("falter1", "warning")]
+)
 def test_a_misspelt_optional_column_is_told_too_for_its_default_would_be_taken_unnoticed(
     written: str, severity: str
 ) -> None:
