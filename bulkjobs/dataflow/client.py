@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self, TypeGuard
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from bulkjobs.dataflow.contract import Api, Contract
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT, PREFIX, checked_endpoint

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from bulkjobs.dataflow.replies import decode, short_text, usable_job_id
 
 PAGE_LIMIT = 1000
 """Items a page, the documented default."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedJob:
+class ListedJob(msgspec.Struct, frozen=True, gc=False):
     """An item of a list: no nodes there. ``job_id`` is empty when the service sent none that can be used."""
 
     job_id: str

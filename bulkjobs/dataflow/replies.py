@@ -8,7 +8,6 @@ real response, with a body that parses where it matters, is ever called anything
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
@@ -48,8 +47,7 @@ class FailureKind(StrEnum):
     GARBLED = "garbled"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """A response with a status line of its own. ``complete`` is False when its body broke off or was too long."""
 
     status: int
@@ -58,8 +56,7 @@ class Reply:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, gc=False):
     """No usable response. ``headers_sent`` is the proof: False means that the service never saw the request."""
 
     kind: FailureKind
@@ -67,8 +64,7 @@ class Failure:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What a reply means.
 
     ``accepted``: a 2xx was seen but no usable jobId, so the job most likely exists. ``about_name``: a refusal

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.protocol import Finish, Match, Relation, recognise, several
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, gc=False):
     """What the journal keeps of a name in this scope: the job as it was last seen.
 
     ``digest`` is the row's definition that the job was compared with, ``relation`` how that went (None: never
@@ -34,8 +34,7 @@ class Action(StrEnum):
     SETTLE = "settle"  # an attempt of unknown end is open: settle, then look
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, gc=False):
     """The next thing to do for a row: ``finish`` with FINISH, ``listed`` with READ."""
 
     action: Action
@@ -43,8 +42,7 @@ class Step:
     listed: ListedJob | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """When the plan is made. ``settle`` in seconds; ``absence_proved``: two full passes of the list agree."""
 
     now_ms: int

@@ -10,9 +10,11 @@ clock, no log. The two rules that make it exactly-once:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import assert_never
+
+import msgspec
+from msgspec.structs import replace
 
 from bulkjobs.dataflow.replies import Answer, Cause, Verdict
 from bulkjobs.engine.records import ChangeKind, Outcome
@@ -30,8 +32,7 @@ class Relation(Enum):
     FOREIGN_DIFFERS = "not ours, differs"
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, gc=False):
     """A live job of the row's exact name."""
 
     job_id: str
@@ -40,8 +41,7 @@ class Match:
     relation: Relation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """What a lookup found. ``complete``: every page was read, so an absence means something.
 
     ``matches``: the live jobs of the exact name; a single one has its relation. ``deleted``: a job of that name
@@ -54,8 +54,7 @@ class Seen:
     too_soon: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RowState:
+class RowState(msgspec.Struct, frozen=True, gc=False):
     """What is known of one row. ``attempts`` counts sends of this run that may have reached the service.
 
     ``unknown``: an attempt of unknown end is open, of this run or an earlier one. ``doubted``: there was one, and a
@@ -82,22 +81,19 @@ class Delay(StrEnum):
     ABSENT = "absent"
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True, gc=False):
     """Send again, after a back-off."""
 
     because: Delay
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True, gc=False):
     """Look the name up: after ``settle`` has passed, or (``settled``) as soon as the service can be asked."""
 
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True, gc=False):
     """The row has ended. ``is_open``: its attempt is not resolved, so the intent stays open for the next run."""
 
     outcome: Outcome
@@ -111,8 +107,7 @@ class Finish:
     relation: Relation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Halt:
+class Halt(msgspec.Struct, frozen=True):
     """The run must stop sending; the row ends as ``finish`` says."""
 
     cause: Cause

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
+
+from msgspec.structs import replace
 
 from bulkjobs.dataflow.client import CallFailed, Job
 from bulkjobs.dataflow.contract import Contract

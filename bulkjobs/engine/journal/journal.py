@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.journal.lock import Lock
 from bulkjobs.engine.journal.schema import PROVED, connect, errors_of, make_ready, prepare
@@ -28,8 +30,7 @@ WHERE run = ? AND outcome IS NULL
 """A row without an outcome: what its attempts prove."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRow:
+class PlannedRow(msgspec.Struct, frozen=True, gc=False):
     """A row of the current run beside all that is known of its name."""
 
     seq: int
