@@ -34,8 +34,8 @@ from bulkjobs.engine.health import Condition, Health
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.records import ChangeKind, Outcome
-from bulkjobs.engine.sender import stop_of
 from bulkjobs.engine.sights import sight_of_delete, sight_of_update
+from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.graph.spec import JobSpec

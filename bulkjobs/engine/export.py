@@ -13,7 +13,7 @@ from bulkjobs.engine.health import Health
 from bulkjobs.engine.pacing import AdaptiveLimiter
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
-from bulkjobs.engine.sender import stop_of
+from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.work import Tally
 from bulkjobs.errors import AccessError, NotFinished
 from bulkjobs.graph.exported import Refused, Shown

@@ -154,7 +154,7 @@ class Reconcile(Submit):
     async def _list(self, phase: str) -> None:
         begun = self._clock.monotonic()
         await super()._list(phase)
-        self._listing_s = (self._clock.monotonic() - begun) / max(1, self._sender.resolver.pages)
+        self._listing_s = (self._clock.monotonic() - begun) / max(1, self._sender.settling.resolver.pages)
 
     # Look
 

@@ -27,8 +27,8 @@ from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.reconcile import MaxDelete, Refusal
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import ChangeKind, Outcome
-from bulkjobs.engine.sender import stop_of
 from bulkjobs.engine.sights import sight_of_delete
+from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.submit import CODE_OF
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, NotFinished, UsageError, worst

@@ -28,7 +28,8 @@ from bulkjobs.engine.rate_control import WINDOW, RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import InventoryRecord, Outcome
-from bulkjobs.engine.sender import Sender, stop_of
+from bulkjobs.engine.sender import Sender
+from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.work import Stop, Tally, Work
 from bulkjobs.errors import BulkJobsError, ExitCode, NotFinished, UsageError, worst
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
@@ -286,7 +287,7 @@ class Submit:
             pages += 1
             self.tally.listed += page.size
             self._journal.remember_listed(page.jobs)
-        self._sender.resolver.pages = pages
+        self._sender.settling.resolver.pages = pages
         self._log.info("listed", jobs=self.tally.listed)
 
     async def _plan(self, listed_at: int) -> Moment:
@@ -317,14 +318,14 @@ class Submit:
             raise TooMany(len(fresh), self._settings.max_jobs)
         if self._settings.canary is not None or len(fresh) > CROWD:
             self._canaries = self._shapes.canaries(untried, self._settings.canary or 0)
-        if actions[Action.LOOK] > 2 * self._sender.resolver.pages:
+        if actions[Action.LOOK] > 2 * self._sender.settling.resolver.pages:
             # Many jobs that the journal knows are not in the list: one more pass is cheaper than a look at each.
             await self._clock.sleep(max(0.0, self._begun + self._settings.settle - self._clock.monotonic()))
             await self._list("listing again")
             return Moment(moment.now_ms, moment.settle, absence_proved=True)
-        if actions[Action.SEND] and self._sender.resolver.pages > 1:
+        if actions[Action.SEND] and self._sender.settling.resolver.pages > 1:
             # A deletion between two pages hides a job from one pass: no create rests on that (invariant 5).
-            if actions[Action.SEND] > self._sender.resolver.pages:
+            if actions[Action.SEND] > self._sender.settling.resolver.pages:
                 await self._list("listing again")
             else:
                 self._looks_first, self._canaries = True, []

@@ -17,7 +17,7 @@ from bulkjobs.engine.health import Health
 from bulkjobs.engine.pacing import AdaptiveLimiter
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader
-from bulkjobs.engine.sender import stop_of
+from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import BulkJobsError
 from bulkjobs.graph.sample import SampledRow

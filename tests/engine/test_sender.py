@@ -19,7 +19,8 @@ from bulkjobs.engine.protocol import RowState
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Reader
 from bulkjobs.engine.recorder import Recorder
-from bulkjobs.engine.sender import Sender, stop_of
+from bulkjobs.engine.sender import Sender
+from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.work import Stop, Tally, Work
 from bulkjobs.logs import SilentLog
 from bulkjobs.settings import HaltRule
@@ -117,7 +118,7 @@ class Run:
     async def _feed(self) -> None:
         for seq in range(self._rows):
             await self.sender.feed(work_of(f"n{seq}"))
-            self.most_held = max(self.most_held, len(self.sender._fresh))
+            self.most_held = max(self.most_held, len(self.sender._turns))
         for work in self._works:
             await self.sender.settle(work, self.begun + SETTLE)
         self.sender.fed()
@@ -139,7 +140,7 @@ class TestOrder:
         assert run.client.most_in_flight == 5
 
     def test_the_feeder_waits_while_enough_rows_are_held(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("bulkjobs.engine.sender._BACKLOG", 10)
+        monkeypatch.setattr("bulkjobs.engine.turns._BACKLOG", 10)
         made = [listed(f"n{index}") for index in range(50)]
         run = Run(pages=lambda page, name: made, rows=50, works=[work_of(f"n{100 + index}") for index in range(30)])
         assert run.most_held <= 10

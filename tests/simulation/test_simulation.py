@@ -165,7 +165,9 @@ class TestDefectsThatWereFound:
 
 class TestTheMachinery:
     def test_a_failing_schedule_is_made_smaller_and_can_be_read(self) -> None:
-        schedule = next(s for s in map(generate, itertools.count()) if _duplicates(s) and len(s.rows) > 2)
+        # One that needs no crash: those depend on the very step, so that nothing can be left out before it.
+        plain = (s for s in map(generate, itertools.count()) if all(run.ending is not Ending.CRASH for run in s.runs))
+        schedule = next(s for s in plain if _duplicates(s) and len(s.rows) > 2)
         small, played = shrink(schedule, Broken.DUPLICATE, VARIANTS["blind-retry"])
         assert any(violation.broken is Broken.DUPLICATE for violation in played.violations)
         assert len(small.rows) == 1
