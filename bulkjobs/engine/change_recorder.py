@@ -9,7 +9,7 @@ from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.change_protocol import Done
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.protocol import Finish, Relation
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import ChangeKind, Outcome

@@ -18,7 +18,7 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.examine import Examiner, unreadable
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
 from bulkjobs.engine.journal.journal import Journal, PlannedRow
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.pacing import Limiter, window_limiter
 from bulkjobs.engine.plan import Action, Plan, Planned, Terms, estimate
 from bulkjobs.engine.planning import Moment

@@ -7,7 +7,7 @@ import asyncio
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.protocol import Decision, Finish, Halt, Look, Match, Relation, Seen, Send
 from bulkjobs.engine.records import Outcome, RowRecord
 from bulkjobs.engine.work import Tally, Work

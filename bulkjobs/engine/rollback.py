@@ -19,7 +19,7 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.health import Health
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.pacing import AdaptiveLimiter, Limiter, window_limiter
 from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.rate_control import RateControl

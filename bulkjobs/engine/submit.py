@@ -20,7 +20,7 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.halt import HaltWatch
 from bulkjobs.engine.health import Health
 from bulkjobs.engine.journal.journal import Journal, PlannedRow
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.pacing import AdaptiveLimiter, Limiter, window_limiter, window_of
 from bulkjobs.engine.planning import Action, Moment, Step, plan_row
 from bulkjobs.engine.protocol import Finish, RowState

@@ -18,7 +18,8 @@ import pytest
 
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.schema import connect
-from bulkjobs.engine.journal.writer import Kind, Writer
+from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.journal.writer import Writer
 from bulkjobs.errors import StateError
 
 from .conftest import DIGEST, opened, put_end, put_intent, put_row
@@ -257,7 +258,7 @@ _PUTS_INTENTS = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.errors import StateError
 
 async def main(path, limit):

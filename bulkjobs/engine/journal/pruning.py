@@ -118,6 +118,7 @@ def _delete_rows(db: sqlite3.Connection) -> tuple[int, int, int]:
     attempts += db.execute("DELETE FROM attempts WHERE closed = 1 AND run IN (SELECT id FROM temp.gone)").rowcount
     (open_intents,) = db.execute("SELECT count(*) FROM attempts WHERE run IN (SELECT id FROM temp.gone)").fetchone()
     db.execute("DELETE FROM runs WHERE id IN (SELECT id FROM temp.gone)")
+    db.execute("DELETE FROM packs WHERE id NOT IN (SELECT pack FROM applied WHERE pack IS NOT NULL)")
     db.execute("DELETE FROM scopes WHERE id IN (SELECT id FROM temp.ended)")
     return rows, attempts, open_intents
 
