@@ -22,10 +22,11 @@ from bulkjobs.dataflow.credentials import find_credentials
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT, checked_endpoint
 from bulkjobs.dataflow.signature import Credentials
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.ending import Result
 from bulkjobs.engine.export import live_jobs
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.history import History, has_run
-from bulkjobs.engine.submit import Result, Submit
+from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.verify import Verified, verify_rows
 from bulkjobs.engine.work import Tally
 from bulkjobs.errors import BulkJobsError, UsageError

@@ -16,12 +16,12 @@ from typing import Any, Protocol, TypeVar
 
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.ending import Result
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.schema import connect, errors_of, refuse_empty
 from bulkjobs.engine.plan import Plan, Terms, what_changed
 from bulkjobs.engine.reconcile import Approve, MaxDelete, Mode, Reconcile, Refusal
 from bulkjobs.engine.rollback import Candidate, Rollback, RolledBack
-from bulkjobs.engine.submit import Result
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, InventoryError, NotFinished
 from bulkjobs.graph.comparison import BUILT_IN, Comparison

@@ -117,7 +117,7 @@ async def ask(console: Console, question: str) -> Refusal | None:
 
 def tell(console: Console, ended: Ended, given: Given) -> int:
     """How a run ended, as JSON or for people; its exit code."""
-    from bulkjobs.engine.submit import Result  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.ending import Result  # noqa: PLC0415  # not for --help
     from bulkjobs.library import Submitted  # noqa: PLC0415
 
     if given["as_json"]:

@@ -15,7 +15,10 @@ from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.change_recorder import ChangeRecorder
 from bulkjobs.engine.changer import NOTHING_MORE, Change, Changer, Leave
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.ending import CODE_OF
 from bulkjobs.engine.examine import Examiner, unreadable
+from bulkjobs.engine.feeding import expanded_again, inventory_changed, step_of
+from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
 from bulkjobs.engine.journal.journal import Journal, PlannedRow
 from bulkjobs.engine.journal.statements import Kind
@@ -25,7 +28,7 @@ from bulkjobs.engine.planning import Moment
 from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.reader import Unreadable
 from bulkjobs.engine.records import ChangeKind, Outcome
-from bulkjobs.engine.submit import CODE_OF, Submit, in_thread, step_of
+from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import ExitCode, worst
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
@@ -162,12 +165,12 @@ class Reconcile(Submit):
         self.tally.phase = "comparing"
         first = 0
         slots = asyncio.Semaphore(_READERS)
-        async for jobs in in_thread(self._expanded_again()):
+        async for jobs in in_thread(expanded_again(self._files, self._expander)):
             works = []
             for row in self._journal.unfinished(first, len(jobs)):
                 spec = jobs[row.seq - first]
                 if spec is None or spec.digest != row.digest:
-                    self._changed()
+                    self.stop(inventory_changed())
                     return
                 works.append(self._examine_row(row, spec, moment, slots))
             await _all(works)
@@ -267,7 +270,7 @@ class Reconcile(Submit):
         first = 0
         if not wanted:
             return
-        async for jobs in in_thread(self._expanded_again()):
+        async for jobs in in_thread(expanded_again(self._files, self._expander)):
             for seq in range(first, first + len(jobs)):
                 row, spec = wanted.get(seq), jobs[seq - first]
                 if row is not None and spec is not None and spec.name == row.name:

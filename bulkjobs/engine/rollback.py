@@ -16,6 +16,7 @@ from bulkjobs.engine.change_protocol import Sight
 from bulkjobs.engine.change_recorder import ChangeRecorder
 from bulkjobs.engine.changer import NOTHING_MORE, Change, Changer
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.ending import CODE_OF
 from bulkjobs.engine.health import Health
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
 from bulkjobs.engine.journal.journal import Journal
@@ -29,7 +30,6 @@ from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.sights import sight_of_delete
 from bulkjobs.engine.stops import stop_of
-from bulkjobs.engine.submit import CODE_OF
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, NotFinished, UsageError, worst
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
