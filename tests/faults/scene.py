@@ -19,6 +19,7 @@ from bulkjobs.engine.submit import Submit
 from bulkjobs.library import Places, Submitted, Target, submit
 from bulkjobs.logs import make_log
 from bulkjobs.settings import Settings
+from tests.nursery import Process
 
 from .agreement import Row, Wanted, agree
 from .canary import ENVIRONMENT, leaks
@@ -151,7 +152,7 @@ class Scene:
         process = await self.start(*arguments, **environment)
         return await self.finish(process)
 
-    async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str, **environment: str) -> Process:
         """The same, started."""
         self.runs += 1
         return await asyncio.create_subprocess_exec(
@@ -165,7 +166,7 @@ class Scene:
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
 
-    async def finish(self, process: asyncio.subprocess.Process) -> tuple[int, str, str]:
+    async def finish(self, process: Process) -> tuple[int, str, str]:
         """What a started process said, once it has ended."""
         try:
             out, err = await asyncio.wait_for(process.communicate(), 30)

@@ -14,8 +14,8 @@ import pytest
 
 from tests.faults.server import Exchange
 from tests.faults.wire_faults import resetting, silent
+from tests.nursery import ROOT, Process
 
-from .nursery import ROOT
 from .shim import Shim
 from .stage import Stage, environment_of, program, until
 
@@ -74,14 +74,14 @@ async def test_an_interrupt_while_a_row_settles_leaves_it_to_the_next_run(stage:
     assert resumed.summary["counts"]["adopted"] == 1
 
 
-async def _ended(process: asyncio.subprocess.Process) -> float:
+async def _ended(process: Process) -> float:
     """How long it takes to end, from now."""
     begun = time.monotonic()
     await asyncio.wait_for(process.wait(), 30)
     return time.monotonic() - begun
 
 
-async def _hears(process: asyncio.subprocess.Process, word: str) -> None:
+async def _hears(process: Process, word: str) -> None:
     """Returns once the process has said it on standard error."""
     assert process.stderr is not None
     while word not in (line := (await asyncio.wait_for(process.stderr.readline(), 30)).decode()):
@@ -130,12 +130,12 @@ async def _with_closed(stage: Stage, stream: str, *arguments: str) -> int:
     os.close(read)
     stage.runs += 1
     try:
-        process = await asyncio.create_subprocess_exec(
-            *program(*stage.arguments(), *arguments),
-            env=environment_of(),
-            cwd=ROOT,
+        process = await stage.born_in.start(
+            [*stage.arguments(), *arguments],
+            environment_of(),
             stdout=write if stream == "stdout" else asyncio.subprocess.DEVNULL,
             stderr=write if stream == "stderr" else asyncio.subprocess.DEVNULL,
+            is_quick=False,
         )
     finally:
         os.close(write)
@@ -158,11 +158,12 @@ async def test_a_stream_that_nobody_reads_changes_neither_the_run_nor_its_exit_c
 async def test_an_interrupt_drains_the_run_though_nobody_reads_that_it_does(stage: Stage, shim: Shim) -> None:
     read, write = os.pipe()
     os.close(read)
-    process = await asyncio.create_subprocess_exec(
-        *program(*stage.arguments(), "--concurrency", "2"),
-        env=environment_of(shim.signal_on(signal.SIGINT, "send", nth=9)),
-        cwd=ROOT,
+    process = await stage.born_in.start(
+        [*stage.arguments(), "--concurrency", "2"],
+        environment_of(shim.signal_on(signal.SIGINT, "send", nth=9)),
+        stdout=asyncio.subprocess.DEVNULL,
         stderr=write,
+        is_quick=False,
     )
     os.close(write)
     assert await asyncio.wait_for(process.wait(), 30) == 5
