@@ -59,6 +59,37 @@ async def test_an_interrupt_while_the_report_is_written_does_not_stop_it(stage: 
     await stage.resumed()
 
 
+async def _with_a_report_due(stage: Stage, shim: Shim) -> None:
+    """A run that was killed: the next one writes its report before it begins its own work."""
+    assert (await stage.ran(**shim.kill_on("send", nth=9))).code == -signal.SIGKILL
+    assert not list(stage.reports.glob("*/summary.json"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupt_while_the_report_of_an_earlier_run_is_written_ends_the_run_with_both_reports(
+    stage: Stage, shim: Shim, number: signal.Signals
+) -> None:
+    await _with_a_report_due(stage, shim)
+    before = stage.server.creates()
+    ran = await stage.ran(**shim.signal_on(number, "create", ".results.csv.partial"))
+    assert ran.code == 6, "what was on its way when the first run was killed is still of unknown end"
+    assert f"{number.name}: {NOTICE}" in ran.said()
+    assert f"Ended early: interrupted by {number.name}" in ran.said()
+    assert GO_ON in ran.said()
+    assert stage.server.creates() == before
+    killed, interrupted = stage.runs_kept()
+    assert (killed[1] / "summary.json").is_file()
+    assert {row["outcome"] for row in stage.rows_of(interrupted[0]).values()} <= {"unresolved", "not_sent"}
+    await stage.resumed()
+
+
+async def test_a_second_interrupt_leaves_at_once_while_the_disk_hangs_under_the_report_of_an_earlier_run(
+    stage: Stage, shim: Shim
+) -> None:
+    await _with_a_report_due(stage, shim)
+    await _leaves_at_once_from_a_disk_that_hangs(stage, shim)
+
+
 async def test_an_interrupt_while_a_row_settles_leaves_it_to_the_next_run(stage: Stage) -> None:
     process = await stage.start("--settle", "30")
 
@@ -110,6 +141,10 @@ async def test_a_second_interrupt_leaves_at_once_whatever_is_on_its_way(stage: S
 async def test_a_second_interrupt_leaves_at_once_while_the_disk_hangs_under_the_report(
     stage: Stage, shim: Shim
 ) -> None:
+    await _leaves_at_once_from_a_disk_that_hangs(stage, shim)
+
+
+async def _leaves_at_once_from_a_disk_that_hangs(stage: Stage, shim: Shim) -> None:
     note = stage.folder / "hangs"
     process = await stage.start(**shim.stall_on("create", "results.csv", note))
     await until(note.exists)
