@@ -46,9 +46,8 @@ class Ran:
 
 @dataclass
 class Stage(Scene):
-    """``names`` has 20 rows unless the test says otherwise. ``nursery``: None makes every process from scratch."""
+    """``names`` has 20 rows unless the test says otherwise."""
 
-    nursery: Nursery | None = None
     settle: float = SETTLE
 
     @property

@@ -236,7 +236,8 @@ async def _without_terminal(stage: Stage, *wrapper: str) -> tuple[int, set[str]]
     stage.runs += 1
     process = await asyncio.create_subprocess_exec(
         *wrapper, *program(*stage.arguments(), "--rate", "20", "--concurrency", "1"),
-        env=environment_of({"TERM": "xterm"}), cwd=ROOT, stdin=ours, stdout=ours, stderr=ours, preexec_fn=take_terminal,
+        env=environment_of({"TERM": "xterm", "PYTHONPATH": str(ROOT)}), cwd=stage.folder,  # nohup writes there
+        stdin=ours, stdout=ours, stderr=ours, preexec_fn=take_terminal,
     )  # fmt: skip
     os.close(ours)
     code = await asyncio.wait_for(process.wait(), 30)
