@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.nursery import Nursery
+from tests.waiting import until
 
-from .stage import environment_of, until
+from .stage import environment_of
 
 KEYS = {"NCLOUD_ACCESS_KEY_ID": "sandbox-access-key", "NCLOUD_SECRET_ACCESS_KEY": "sandbox-secret-key"}
 

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,13 +129,6 @@ class Stage(Scene):
             yield db
         finally:
             db.close()
-
-
-async def until(happened: Callable[[], bool], longest_s: float = 30) -> None:
-    """For what only another process can bring about, of which no event of this loop tells. Raises TimeoutError."""
-    async with asyncio.timeout(longest_s):
-        while not happened():  # noqa: ASYNC110  # see above
-            await asyncio.sleep(0.005)
 
 
 def program(*arguments: str) -> list[str]:

@@ -15,9 +15,10 @@ import pytest
 from tests.faults.server import Exchange
 from tests.faults.wire_faults import resetting, silent
 from tests.nursery import ROOT, Process
+from tests.waiting import until
 
 from .shim import Shim
-from .stage import Stage, environment_of, program, until
+from .stage import Stage, environment_of, program
 
 NOTICE = "waiting for what is on its way, then the report"
 GO_ON = "To go on: bulkjobs submit"
@@ -224,8 +225,7 @@ async def _without_terminal(stage: Stage, *wrapper: str) -> tuple[int, set[str]]
     terminal, ours = pty.openpty()
 
     async def close(exchange: Exchange) -> None:
-        os.close(terminal)
-        await asyncio.sleep(0.05)
+        os.close(terminal)  # the signal is there before this answer; the rows after it are 50 ms apart
         await exchange.ordinary()
 
     def take_terminal() -> None:
