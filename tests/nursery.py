@@ -200,6 +200,8 @@ def _serve(control: socket.socket, shim: ctypes.CDLL | None) -> None:
             continue
         message, handles, _, _ = socket.recv_fds(control, _LARGEST, 4)
         if not message:
+            for left in statuses:  # of a test that could not clean up
+                os.kill(left, signal.SIGKILL)
             return
         child = os.fork()
         if child == 0:
