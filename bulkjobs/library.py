@@ -144,7 +144,6 @@ async def submit(
         try:
             for killed in journal.end_killed_runs():
                 log.warning("run.killed", killed=killed)
-            write_missing_reports(journal, log)
             facts = {} if settings.shard is None else {"shard": str(settings.shard)}
             journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms(), facts)
             if not target.sandbox and journal.is_new_scope():
@@ -154,6 +153,7 @@ async def submit(
             )
             if on_start is not None:
                 on_start(run, run_id)
+            await write_missing_reports(journal, log)
             result = await run.run()
             tally.phase = "reporting"
             # In a thread: an interrupt must find the loop, however long the report or its disk takes.
@@ -230,11 +230,14 @@ def render_again(state: Path, run_id: str, report_dir: Path | None = None) -> tu
         return folder, render(past.record, lambda: history.rows(past), folder, attempts)
 
 
-def write_missing_reports(journal: Journal, log: Log) -> None:
-    """Those of runs that died before theirs was complete. One that cannot be written now is due again next time."""
+async def write_missing_reports(journal: Journal, log: Log) -> None:
+    """Those of runs that died before theirs was complete. One that cannot be written now is due again next time.
+
+    In a thread, and when the run can be stopped already: an interrupt must find somebody who hears it.
+    """
     for run_id in journal.runs_without_report():
         try:
-            folder, _ = render_again(journal.path, run_id)
+            folder, _ = await asyncio.to_thread(render_again, journal.path, run_id)
         except BulkJobsError as error:  # an old report is no reason to make no jobs
             log.warning("report.missing", of=run_id, error=error.message, hint=error.hint)
         else:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 import tempfile
@@ -93,6 +94,7 @@ class Stoppable(Protocol):
 
 
 OnStart = Callable[[Stoppable, str], None]
+Started = Callable[[Stoppable], Awaitable[None]]
 
 
 async def approve_all(_plan: object) -> Refusal | None:
@@ -199,12 +201,12 @@ async def rollback(
     places = _named(around)
     assert places.run_id is not None
 
-    async def work(journal: Journal, client: DataFlowClient, started: Callable[[Stoppable], None]) -> RolledBack:
+    async def work(journal: Journal, client: DataFlowClient, started: Started) -> RolledBack:
         run = Rollback(
             of, journal, client, around.settings, around.clock, tally or Tally(), around.log,
             max_delete or MaxDelete(percent=None), approve, comparison=around.comparison,
         )  # fmt: skip
-        started(run)
+        await started(run)
         return await run.run()
 
     ended, folder, summary = await _in_a_run(around, places, on_start, work)
@@ -230,14 +232,12 @@ async def _run(
         endpoint = "sandbox" if target.sandbox else target.endpoint
         return Terms(endpoint, target.account, target.contract.api.value, namespace, prune, named)
 
-    async def work(
-        journal: Journal, client: DataFlowClient, started: Callable[[Stoppable], None]
-    ) -> tuple[Reconcile, Result]:
+    async def work(journal: Journal, client: DataFlowClient, started: Started) -> tuple[Reconcile, Result]:
         run = Reconcile(
             files, expander or Expander(), journal, client, around.settings, around.clock, tally, around.log,
             mode or Mode(), approve, terms, comparison=around.comparison,
         )  # fmt: skip
-        started(run)
+        await started(run)
         return run, await run.run()
 
     return await _in_a_run(around, places, on_start, work, renders=renders)
@@ -247,7 +247,7 @@ async def _in_a_run(
     around: Around,
     places: Places,
     on_start: OnStart | None,
-    work: Callable[[Journal, DataFlowClient, Callable[[Stoppable], None]], Awaitable[R]],
+    work: Callable[[Journal, DataFlowClient, Started], Awaitable[R]],
     *,
     renders: bool = True,
 ) -> tuple[R, Path, Mapping[str, object]]:
@@ -260,23 +260,24 @@ async def _in_a_run(
         for run in current:
             run.fail(error)
 
-    def started(run: Stoppable) -> None:
-        current.append(run)
-        if on_start is not None:
-            on_start(run, run_id)
-
     opened = _journal(places, journal_failed)
     async with connected(target, run_id, around.settings) as (client, scope), opened as journal:
+
+        async def started(run: Stoppable) -> None:
+            current.append(run)
+            if on_start is not None:
+                on_start(run, run_id)
+            if renders:
+                await write_missing_reports(journal, around.log)
+
         for killed in journal.end_killed_runs():
             around.log.warning("run.killed", killed=killed)
-        if renders:
-            write_missing_reports(journal, around.log)
         folder = (places.report_dir / run_id).absolute()
         journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms())
         result = await work(journal, client, started)
         if not renders:
             return result, folder, {}
-        folder, summary = render_again(places.state, run_id)
+        folder, summary = await asyncio.to_thread(render_again, places.state, run_id)
         journal.reported(run_id)
     return result, folder, summary
 

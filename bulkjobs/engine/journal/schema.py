@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bulkjobs.engine.journal.lock import sync_folder
 from bulkjobs.engine.journal.packs import register
 from bulkjobs.errors import StateError
 
@@ -136,11 +137,7 @@ def _create(path: Path) -> None:
     except BaseException:
         _clear(new)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)  # or the name could be lost with the power, and the first intents with it
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _clear(new: Path) -> None:
