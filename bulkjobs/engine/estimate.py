@@ -13,7 +13,7 @@ from bulkjobs.engine.backoff import BASE, CAP
 from bulkjobs.engine.canary import CROWD
 from bulkjobs.engine.learned import START
 from bulkjobs.engine.pacing import bucket
-from bulkjobs.engine.rate_control import WINDOW
+from bulkjobs.engine.traffic import WINDOW
 
 PAGE = 1_000
 """Jobs that one call of getJobs lists."""

@@ -24,12 +24,13 @@ from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.pacing import AdaptiveLimiter, Limiter, window_limiter, window_of
 from bulkjobs.engine.planning import Action, Moment
 from bulkjobs.engine.protocol import Finish
-from bulkjobs.engine.rate_control import WINDOW, RateControl
+from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.sender import Sender
 from bulkjobs.engine.stops import stop_of
+from bulkjobs.engine.traffic import WINDOW
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode
 from bulkjobs.graph.comparison import BUILT_IN, Comparison

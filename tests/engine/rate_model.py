@@ -87,6 +87,7 @@ class World:
     stray: float = 0.0
     burst_every: float = 0.0  # now and then everything in flight is refused
     retry_after: float | None = None
+    ordered: float = 1.0  # part of the refusals that have the Retry-After
     changes: tuple[tuple[float, float], ...] = ()
     concurrency: int = 32
 
@@ -173,6 +174,7 @@ def simulate(
                 control.accepted(value, now)
             else:
                 outcome.refused.append(value)
-                control.throttled(value, now, world.retry_after)
+                is_ordered = world.ordered >= 1.0 or rng.random() < world.ordered
+                control.throttled(value, now, world.retry_after if is_ordered else None)
     outcome.end = now
     return outcome
