@@ -51,7 +51,8 @@ class Settings:
 
     ``settle``: how long the service may work on a request plus how long a created job stays invisible in its
     list. ``max_attempts``: sends of one row that may have reached the service. ``patience``: how long the service
-    may give no answer before the run ends unfinished; ``first_patience`` the same when it never gave one.
+    may give no answer, or refuse everything for its rate, before the run ends unfinished; ``first_patience``: how long
+    it may give none when it never gave one.
     ``canary``: rows that are created first beyond one of each shape; None: for a crowd only. ``deadline``: seconds
     from the start after which nothing is on its way any more. ``max_jobs``: creates that a plan may have.
     ``namespace``: whose names these are, for pruning; None: the inventory's (``namespace_of``).

@@ -207,7 +207,7 @@ pace = _together(
         type=click.FloatRange(0, 86_400),
         default=_settings.patience,
         show_default=True,
-        help="Seconds without any answer of the service before the run ends unfinished.",
+        help="Seconds without any answer, or with refusals for the rate only, before the run ends unfinished.",
     ),
 )
 

@@ -286,15 +286,21 @@ class Changer:
         if answer is None:
             self._control.accepted(sent_at, now)
             self._health.answered()
+            self._health.served()
         else:
             self._control.answered(answer, sent_at, now)
-            self._tally.throttles += answer.slow_down
+            if answer.slow_down:
+                self._tally.throttles += 1
+                if self._health.throttled(now):
+                    self.stop(stop_of(None, answer, self._clock.wall_ms()))
             if answer.http_status is None or answer.http_status >= 500:
                 self._health.failed(now)
                 if self._health.exhausted(now):
                     self.stop(stop_of(None, answer, self._clock.wall_ms()))
             else:
                 self._health.answered()
+                if not answer.slow_down:
+                    self._health.served()
             self._log.warning(
                 f"{change.kind.value}.answer",
                 name=change.name,

@@ -10,6 +10,9 @@ from enum import Enum
 THRESHOLD = 5
 """Failures in a row, of any rows, after which the service and not a row is to blame."""
 
+_ASKED = 3
+"""Refusals for the rate that patience needs, at least: ``Retry-After`` alone may be longer than it."""
+
 
 class Condition(Enum):
     UP = "up"
@@ -18,12 +21,16 @@ class Condition(Enum):
 
 
 class Health:
-    """``patience``: seconds without an answer to any create after which the run gives up (``exhausted``)."""
+    """``patience``: seconds after which the run gives up: without an answer to any create (``exhausted``), or with
+    every request, creates and reads, refused for its rate (``throttled``).
+    """
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self._failures = 0
         self._down_since: float | None = None
+        self._throttled_since: float | None = None
+        self._throttles = 0
         self.condition = Condition.UP
         self.probes = 0
 
@@ -33,6 +40,20 @@ class Health:
         self._down_since = None
         self.probes = 0
         self.condition = Condition.UP
+
+    def served(self) -> None:
+        """A request, create or read, was answered by the service itself, and was not refused for its rate."""
+        self._throttled_since = None
+
+    def throttled(self, now: float) -> bool:
+        """A request was refused for its rate: has nothing else come for longer than patience?
+
+        Such a run would go on for ever: refusals burn no attempt, and each only makes the next pause longer.
+        """
+        if self._throttled_since is None:
+            self._throttled_since, self._throttles = now, 0
+        self._throttles += 1
+        return self._throttles >= _ASKED and now - self._throttled_since > self._patience
 
     def failed(self, now: float) -> None:
         """A request got no answer, or one that says that the service is failing."""

@@ -25,7 +25,8 @@ class Unreadable(Exception):
 
 
 class Fatal(Exception):
-    """The service will not answer this run: credentials, permission, endpoint, quota, certificate, or silence."""
+    """The service will not answer this run: credentials, permission, endpoint, quota, certificate, silence, or
+    refusals for the rate and nothing else."""
 
     def __init__(self, cause: Cause | None, answer: Answer) -> None:
         super().__init__(answer.message)
@@ -34,7 +35,8 @@ class Fatal(Exception):
 
 
 class Reader:
-    """``patience``: seconds that a read is repeated when the service does not answer; then Fatal.
+    """``patience``: seconds that a read is repeated when the service does not answer; then Fatal. ``health`` has that
+    for a service that answers everything with a refusal for the rate.
 
     ``first_patience``: the same, as long as the service was never reached at all.
     """
@@ -127,6 +129,7 @@ class Reader:
             else:
                 self._reached = True
                 self._control.accepted(sent_at, self._clock.monotonic())
+                self._health.served()
                 return result
             now = self._clock.monotonic()
             self._control.answered(answer, sent_at, now)
@@ -135,9 +138,12 @@ class Reader:
             if answer.cause is not None:
                 raise Fatal(answer.cause, answer)
             if answer.verdict is Verdict.REJECTED:
+                self._health.served()
                 raise Unreadable(answer.message)
             if answer.slow_down:
                 self._tally.throttles += 1
+                if self._health.throttled(now):
+                    raise Fatal(None, answer)
                 continue
             failures += 1
             failing_since = now if failing_since is None else failing_since

@@ -191,7 +191,10 @@ class Sender:
     def _answered(self, work: Work, answer: Answer, sent_at: float) -> None:
         now = self._clock.monotonic()
         self._control.answered(answer, sent_at, now)
-        self._tally.throttles += answer.slow_down
+        if answer.slow_down:
+            self._tally.throttles += 1
+            if self._health.throttled(now):
+                self.stop(stop_of(None, answer, self._clock.wall_ms()))
         self._tally.answered(now - sent_at, is_known=answer.verdict is not Verdict.UNKNOWN)
         self._judge_health(answer, now)
         work.row, decision = on_answer(work.row, answer)
@@ -226,6 +229,8 @@ class Sender:
             self._health.failed(now)
         else:
             self._health.answered()
+            if not answer.slow_down:
+                self._health.served()
         if self._health.condition is not before:
             self._condition_changed()
 

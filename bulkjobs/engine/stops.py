@@ -20,6 +20,9 @@ _CLOCK_TOLERANCE = 300
 
 def stop_of(cause: Cause | None, answer: Answer, now_ms: int) -> Stop:
     """A stop that the service asked for, with what it said. ``now_ms``: our clock, which may be the cause."""
+    if cause is None and answer.slow_down:
+        reason = f"the service refuses every request for its rate, for longer than --patience ({_said(answer)})"
+        return Stop("halted", reason, "see what else uses this account, then run the same command again later")
     if cause is None:
         return Stop("halted", f"the service does not answer: {answer.message}", "run the same command again later")
     reason, hint = _MEANING[cause]
@@ -29,6 +32,9 @@ def stop_of(cause: Cause | None, answer: Answer, now_ms: int) -> Stop:
             way = "behind" if behind > 0 else "ahead of"
             reason = f"this machine's clock is {abs(behind) / 60:.0f} minutes {way} the service's, so it refuses us"
             hint = "set this machine's clock (time synchronisation), then run the same command again"
+    return Stop("halted", f"{reason} ({_said(answer)})", hint, cause)
+
+
+def _said(answer: Answer) -> str:
     code = f" {answer.code}" if answer.code else ""
-    said = f"HTTP {answer.http_status}{code}: {answer.message}" if answer.http_status else answer.message
-    return Stop("halted", f"{reason} ({said})", hint, cause)
+    return f"HTTP {answer.http_status}{code}: {answer.message}" if answer.http_status else answer.message

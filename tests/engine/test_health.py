@@ -66,3 +66,29 @@ def test_patience_counts_from_the_first_failure_and_probes_do_not_renew_it() -> 
     assert health.exhausted(100.1)
     health.answered()
     assert not health.exhausted(1_000.0)
+
+
+class TestThrottling:
+    def test_refusals_for_the_rate_and_nothing_else_exhaust_patience(self) -> None:
+        health = Health(patience=100)
+        assert [health.throttled(at) for at in (0.0, 60.0, 99.0, 101.0)] == [False, False, False, True]
+
+    def test_anything_that_is_served_between_starts_it_again(self) -> None:
+        health = Health(patience=100)
+        health.throttled(0.0)
+        health.throttled(60.0)
+        health.served()
+        assert not any(health.throttled(at) for at in (61.0, 120.0, 160.0))
+
+    def test_failures_between_do_not(self) -> None:
+        health = Health(patience=100)
+        health.throttled(0.0)
+        health.throttled(60.0)
+        health.failed(90.0)
+        assert health.throttled(101.0)
+
+    def test_a_wait_that_the_service_asked_for_is_not_its_silence(self) -> None:
+        health = Health(patience=100)
+        health.throttled(0.0)
+        assert not health.throttled(300.0)
+        assert health.throttled(600.0)

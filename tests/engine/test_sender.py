@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -190,7 +191,7 @@ class TestAnswers:
         assert not [sent for sent, _ in run.client.creates if at + 0.02 < sent < at + 40]
 
     def test_hours_of_throttling_use_up_no_attempt(self) -> None:
-        run = Run(first(THROTTLED, 50), max_attempts=1)
+        run = Run(first(THROTTLED, 50), max_attempts=1, patience=10_000)
         assert run.counts == {"created": 1}
         assert run.seconds > 1_800
 
@@ -222,6 +223,27 @@ class TestOutage:
         assert 120 < run.seconds < 300
         assert "created" not in run.counts
         assert run.journal.open_attempts() == {}
+
+    def test_a_service_that_only_refuses_for_the_rate_halts_the_run_when_patience_is_over(self) -> None:
+        run = Run(lambda name, attempt: THROTTLED, rows=50, patience=600)
+        assert run.sender.stopped is not None
+        assert run.sender.stopped.state == "halted"
+        assert "--patience (HTTP 429 410: slow down)" in run.sender.stopped.reason
+        assert 600 < run.seconds < 900
+        assert set(run.counts) == {"not_sent"}  # the others were never taken up
+        assert run.journal.open_attempts() == {}
+        assert len([at for at, _ in run.client.creates if at > 1_060]) < 30
+
+    def test_one_create_in_ten_minutes_that_passes_keeps_the_run_going(self) -> None:
+        served = itertools.count(1)
+        run = Run(lambda name, attempt: THROTTLED if next(served) % 8 else CREATED, rows=8, patience=600)
+        assert run.counts == {"created": 8}
+
+    def test_a_list_that_is_only_refused_for_the_rate_halts_the_run_too(self) -> None:
+        run = Run(pages=lambda page, name: THROTTLED, rows=0, works=[work_of("n5")], patience=600)
+        assert run.sender.stopped is not None
+        assert "--patience" in run.sender.stopped.reason
+        assert run.outcomes == {5: "not_sent"}
 
 
 class TestStopping:

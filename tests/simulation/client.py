@@ -84,7 +84,7 @@ _READ_SAID = {
     ReadFate.REFUSED: "rejected",
     ReadFate.REVOKED: "revoked",
 }
-_OUTAGE_DELAY = {"refused": 0.01, "silent": 30.0, "error": 0.1, "lists": 0.1}
+_OUTAGE_DELAY = {"refused": 0.01, "silent": 30.0, "error": 0.1, "lists": 0.1, "throttled": 0.1}
 
 
 class Faults:
@@ -150,7 +150,8 @@ class SimClient:
         fault = self._faults.of_create(now)
         outage = self._faults.outage(now)
         if outage is not None and outage.kind != "lists":
-            self._watch.unanswered(outage, now)
+            if outage.kind != "throttled":
+                self._watch.unanswered(outage, now)
             answer = await self._create_in(outage, request, now)
         elif fault is not None:
             answer = await self._create_badly(fault, request, now)
@@ -181,7 +182,7 @@ class SimClient:
 
     async def _create_in(self, outage: Outage, request: Request, now: float) -> Answer:
         delay = _OUTAGE_DELAY[outage.kind]
-        if outage.kind != "refused" and self._random.random() < 0.3:
+        if outage.kind not in ("refused", "throttled") and self._random.random() < 0.3:
             self._service.submit(request, now + self._random.uniform(0, delay + self._schedule.late))
         await asyncio.sleep(delay)
         return _answer(outage.kind)

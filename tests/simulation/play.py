@@ -71,7 +71,8 @@ def play(schedule: Schedule, variant: Variant | None = None, *, traced: bool = F
 
 
 @cache
-def _database() -> sqlite3.Connection:
+def database() -> sqlite3.Connection:
+    """That of all schedules, emptied before each."""
     return connection()
 
 
@@ -79,7 +80,7 @@ class _Stage:
     def __init__(self, schedule: Schedule, variant: Variant, trace: list[str] | None) -> None:
         self.schedule = schedule
         self.variant = variant
-        self.database = _database()
+        self.database = database()
         wipe(self.database)
         self.service = Service(schedule, foreign)
         self.watch = Watch(schedule, self.service, self.database, trace)

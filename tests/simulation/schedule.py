@@ -98,7 +98,8 @@ class ReadFault:
 class Outage:
     """Begins ``begin`` seconds after the n-th createJob left (0: after the schedule's beginning).
 
-    ``kind``: refused, silent, error, or ``lists`` (only reads, and they are refused as if they were wrong).
+    ``kind``: refused, silent, error, ``lists`` (only reads, and they are refused as if they were wrong), or
+    ``throttled`` (everything is refused for its rate), which is not drawn.
     """
 
     after: int

@@ -12,7 +12,7 @@ from bulkjobs.dataflow.client import DataFlowClient
 
 from .__main__ import failure, main
 from .client import SimClient
-from .play import play
+from .play import database, play
 from .schedule import (
     NAMES,
     CreateFault,
@@ -91,6 +91,27 @@ class TestThePromise:
         for seed in range(100):
             first, second = (play(generate(seed), traced=True) for _ in range(2))
             assert first.trace == second.trace, seed
+
+
+class TestThrottledForEver:
+    @pytest.mark.parametrize("rate", [10.0, None])
+    @pytest.mark.parametrize("after", [0, 1], ids=["from-the-first-list-on", "from-a-create-on"])
+    def test_the_run_is_halted_when_patience_is_over_and_the_next_one_goes_on(
+        self, rate: float | None, after: int
+    ) -> None:
+        outage = Outage(after, 0.0, 1_800.0, "throttled")
+        played = play(
+            changed(rows=NAMES, rate=rate, patience=300.0, outages=(outage,), runs=(ENDLESS,)),
+            traced=True,
+        )
+        assert not played.violations
+        said = [line for line in played.trace if "run.stopping" in line]
+        assert len(said) == 1
+        assert "state=halted" in said[0]
+        assert "longer than --patience (HTTP 429 410: Throttle Limited: -)" in said[0]
+        (state, exit_code) = database().execute("SELECT state, exit_code FROM runs ORDER BY id LIMIT 1").fetchone()
+        assert (state, exit_code) == ("halted", 5)
+        assert played.runs == 2, "what it left is made by the run after it"
 
 
 class TestNaiveVariants:
