@@ -13,6 +13,11 @@ FLOOR = 0.05
 
 AGE_MS = 24 * 3_600_000
 
+EVERY = 3.0
+"""Seconds between two notes of what was learned, at least: a run that is killed loses no more."""
+
+_SAME = 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -20,6 +25,10 @@ class Learned:
 
     rate: float
     at_ms: int
+
+    def differs(self, noted: Learned | None) -> bool:
+        """Whether it is worth a note after ``noted``."""
+        return noted is None or abs(self.rate - noted.rate) > _SAME * noted.rate
 
     def start(self, now_ms: int) -> float:
         """The rate to start with: START·(rate/START)^w, where w halves with each day of age.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.learned import EVERY, Learned
 from bulkjobs.engine.protocol import Decision, Finish, Halt, Look, Match, Relation, Seen, Send
+from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.records import Outcome, RowRecord
 from bulkjobs.engine.work import Tally, Work
 from bulkjobs.logs import Log
@@ -25,6 +28,8 @@ class Recorder:
         self._tally = tally
         self._clock = clock
         self._log = log
+        self._learned: Learned | None = None
+        self._learn_at = -math.inf
 
     def intent(self, work: Work) -> asyncio.Future[None]:
         """Write the intent of the row's next attempt: it may be sent once the future is done."""
@@ -44,6 +49,18 @@ class Recorder:
             self._clock.wall_ms(),
         )
         return self._journal.writer.durable()
+
+    def rate(self, control: RateControl, now: float) -> None:
+        """Keep what was learned of the rate, now and then: the run may be killed. ``now``: monotonic seconds."""
+        if now < self._learn_at:
+            return
+        learned = control.learned(self._clock.wall_ms())
+        if learned is None:
+            return
+        self._learn_at = now + EVERY
+        if learned.differs(self._learned):
+            self._learned = learned
+            self._journal.put(Kind.LEARNED, self._journal.scope, learned.rate, learned.at_ms)
 
     def durable(self) -> asyncio.Future[None]:
         """Done when all that was recorded so far is on disk."""

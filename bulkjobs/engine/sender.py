@@ -191,6 +191,7 @@ class Sender:
     def _answered(self, work: Work, answer: Answer, sent_at: float) -> None:
         now = self._clock.monotonic()
         self._control.answered(answer, sent_at, now)
+        self._recorder.rate(self._control, now)
         if answer.slow_down:
             self._tally.throttles += 1
             if self._health.throttled(now):

@@ -16,6 +16,7 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.halt import HaltWatch
 from bulkjobs.engine.health import Health
 from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.learned import EVERY
 from bulkjobs.engine.protocol import RowState
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Reader
@@ -87,7 +88,8 @@ class Run:
         self.counts = Counter(self.outcomes.values())
 
     async def _main(self, clock: Clock) -> None:
-        control, health, log = RateControl(clock.uniform, ceiling=RATE), Health(self._patience), SilentLog()
+        self.control = control = RateControl(clock.uniform, ceiling=RATE)
+        health, log = Health(self._patience), SilentLog()
         reader = Reader(self.client, steady(control), control, health, clock, self.tally, log, self._patience, 60)
         recorder = Recorder(self.journal, self.tally, clock, log)
         self.sender = Sender(
@@ -149,6 +151,16 @@ class TestOrder:
 
     def test_a_run_without_rows_ends(self) -> None:
         assert Run(rows=0).seconds < 1
+
+
+class TestLearning:
+    def test_what_is_learned_of_the_rate_is_kept_while_the_run_goes_and_not_too_often(self) -> None:
+        run = Run(first(THROTTLED), rows=900)
+        noted = [parameters for kind, parameters in run.journal.writer.coming if kind is Kind.LEARNED]
+        learned = run.control.learned(0)
+        assert learned is not None
+        assert 2 <= len(noted) <= 1 + run.seconds / EVERY
+        assert noted[-1][1] == pytest.approx(learned.rate, rel=0.1)
 
 
 class TestAnswers:

@@ -34,6 +34,25 @@ async def test_a_process_that_is_killed_while_a_create_is_unanswered_is_resumed_
     assert (scene.reports / "run1" / "summary.json").exists(), "the killed run has its report"
 
 
+async def test_what_a_killed_process_learned_of_the_rate_is_where_the_next_one_starts(scene: Scene) -> None:
+    scene.write([f"row{number}" for number in range(9)])
+    came = asyncio.Event()
+
+    async def fault(exchange: Exchange) -> None:
+        came.set()
+        await exchange.silence()
+
+    scene.server.on("create", fault, name="row8")
+    process = await scene.start()
+    await asyncio.wait_for(came.wait(), 20)
+    process.kill()
+    await scene.finish(process)
+    starts: list[float] = []
+    scene.server.heal()
+    await scene.run(rate=None, on_start=lambda run, _: starts.append(run.tally.rate))  # type: ignore[arg-type]
+    assert starts[0] == pytest.approx(5, rel=0.01), "a fifth answer in one second was more than was known before"
+
+
 def _arguments(process_id: int) -> bytes:
     """What anybody on the machine can read of a process."""
     return Path(f"/proc/{process_id}/cmdline").read_bytes()

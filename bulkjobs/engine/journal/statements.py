@@ -22,8 +22,9 @@ class Kind(IntEnum):
     FORGOTTEN = 11
     DISOWNED = 12
     REMOVED = 13
-    INTENT = 14
-    CHANGE = 15
+    LEARNED = 14
+    INTENT = 15
+    CHANGE = 16
 
 
 SQL = {
@@ -52,6 +53,7 @@ SQL = {
     Kind.DISOWNED: "DELETE FROM applied WHERE scope = ? AND name = ?",
     Kind.REMOVED: "INSERT OR REPLACE INTO removals (run, name, job_id, outcome, code, detail)"
     " VALUES (?, ?, ?, ?, ?, ?)",
+    Kind.LEARNED: "INSERT OR REPLACE INTO learned VALUES (?, ?, ?)",
     Kind.INTENT: "INSERT INTO attempts (id, scope, run, seq, name, n, digest, intended_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     Kind.CHANGE: "INSERT INTO attempts (id, scope, run, seq, name, n, digest, intended_at, kind, job_id)"
