@@ -34,6 +34,7 @@ _COUNTED = frozenset({"reading", "checking", "listing", "listing again", "lookin
 
 _SEPARATOR = "  "
 _NARROWEST_BAR = 8
+_NARROW = 0.5
 
 
 def phase_of(tally: Tally, now: float) -> str:
@@ -58,10 +59,10 @@ class Speed:
     """Sends and reads a second over the last ten seconds."""
 
     def __init__(self) -> None:
-        self._points: deque[tuple[float, int, int]] = deque()
+        self._points: deque[tuple[float, int, int, float]] = deque()
 
     def note(self, now: float, tally: Tally) -> None:
-        self._points.append((now, tally.sends, tally.reads))
+        self._points.append((now, tally.sends, tally.reads, tally.slots.full_s(now)))
         while now - self._points[0][0] > _WINDOW:
             self._points.popleft()
 
@@ -76,6 +77,11 @@ class Speed:
     @property
     def reads(self) -> float:
         return self._a_second(2)
+
+    @property
+    def full(self) -> float:
+        """The part of the time in which nearly all slots were taken."""
+        return self._a_second(3)
 
     def _a_second(self, place: int) -> float:
         if self.seconds <= 0:
@@ -139,6 +145,8 @@ class ProgressView:
             parts.append(Text(f"{tally.in_flight:,} in flight"))
         if tally.retries:
             parts.append(Text("1 retry" if tally.retries == 1 else f"{tally.retries:,} retries", style="yellow"))
+        if self._speed.full > _NARROW:
+            parts.append(Text(f"limited by --concurrency {self.settings.concurrency:,}"))
         if tally.throttles:
             parts.append(Text(f"{tally.throttles:,} throttled", style="yellow"))
         return parts

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bulkjobs.library import Submitted
 
 _SHOWN = 10
+_MANY = 100
 _STYLES = {
     "created": "green",
     "adopted": "green",
@@ -79,6 +80,9 @@ def show_summary(console: Console, submitted: Submitted, again: str | None) -> N
         console.print(Text(f"Ended early: {plain(stop.reason)}", style="bold yellow"), soft_wrap=True)
         if stop.hint:
             console.print(Text(f"  {plain(stop.hint)}"), soft_wrap=True)
+    if summary["facts"].get("limited_by") == "concurrency" and summary["facts"].get("sends", 0) >= _MANY:
+        said = "Limited by --concurrency, not by the rate: with a larger one it may be quicker"
+        console.print(Text(said), soft_wrap=True)
     # Whole lines, whatever the width: what is to be copied must not be cut.
     console.print(Text(f"Report: {plain(str(_near(submitted.folder)), 4096)}"), soft_wrap=True)
     if again is not None:

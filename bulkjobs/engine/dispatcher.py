@@ -126,12 +126,16 @@ class Dispatcher:
             work.started = self._clock.monotonic()
             work.first_sent_at = self._clock.wall_ms()
         self._tally.sends += 1
-        self._tally.in_flight += 1
+        self._in_flight(+1)
         try:
             answer = await self._client.create_job(spec.name, spec.nodes)
         finally:
-            self._tally.in_flight -= 1
+            self._in_flight(-1)
         self._on_answer(work, answer, sent_at)
+
+    def _in_flight(self, more: int) -> None:
+        self._tally.in_flight += more
+        self._tally.slots.changed(self._clock.monotonic(), self._tally.in_flight, self._concurrency)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)

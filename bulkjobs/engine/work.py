@@ -10,6 +10,7 @@ from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.dataflow.replies import Cause
 from bulkjobs.engine.protocol import RowState
 from bulkjobs.engine.records import Outcome, RowRecord
+from bulkjobs.engine.slots import Slots
 from bulkjobs.graph.spec import JobSpec
 
 
@@ -46,8 +47,8 @@ class Tally:
 
     ``settling``: rows that wait for their lookup, the last of them until ``settle_until`` (monotonic seconds);
     ``looking``: rows that are being looked up or read. ``latency``: of the last ten answers to creates or so.
-    ``unknown``: creates whose end no answer told. ``on_outcome`` is told of every outcome as it is recorded, where
-    somebody asked for that.
+    ``unknown``: creates whose end no answer told. ``slots``: whether these were the limit.
+    ``on_outcome`` is told of every outcome as it is recorded, where somebody asked for that.
     """
 
     phase: str = "reading"
@@ -68,6 +69,7 @@ class Tally:
     rate: float = 0.0  # sends a second, permitted now
     latency: float = 0.0
     unknown: int = 0
+    slots: Slots = field(default_factory=Slots)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     on_outcome: Callable[[RowRecord], None] | None = None
 

@@ -67,6 +67,17 @@ def test_sending_shows_the_rate_now_and_permitted_and_all_figures() -> None:
     assert "4 settling until 00:01:57" in stage.lines()[1]
 
 
+def test_a_run_that_its_slots_hold_back_says_so() -> None:
+    stage = sending(in_flight=32)
+    stage.tally.slots.changed(stage.now, 32, 32)
+    stage.view.note()
+    stage.pass_by(10.0, sends=100)
+    assert "limited by --concurrency 32" in stage.lines()[1]
+    stage.tally.slots.changed(stage.now, 5, 32)
+    stage.pass_by(10.0, sends=100)
+    assert "limited" not in stage.lines()[1]
+
+
 def test_it_is_not_settling_while_rows_wait_to_be_sent() -> None:
     stage = sending(settling=4, settle_until=115.0)
     assert " sending " in stage.lines()[0]

@@ -142,6 +142,11 @@ class TestOrder:
         run = Run(rows=100, concurrency=5)
         assert run.client.most_in_flight == 5
 
+    def test_slots_that_are_the_limit_are_told_from_a_rate_that_is(self) -> None:
+        narrow, wide = Run(rows=200, concurrency=4), Run(rows=200, concurrency=30)  # at 0.1 s and 100/s
+        assert narrow.tally.slots.were_the_limit
+        assert not wide.tally.slots.were_the_limit
+
     def test_the_feeder_waits_while_enough_rows_are_held(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("bulkjobs.engine.turns._BACKLOG", 10)
         made = [listed(f"n{index}") for index in range(50)]
