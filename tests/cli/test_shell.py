@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -165,48 +164,3 @@ def test_a_terminal_without_colours_has_a_bar_and_no_colours(tmp_path: Path) -> 
     assert child.wait(30) == 0
     assert b"/60" in said
     assert b"\x1b[32m" not in said
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_a_script_for_each_shell(run: Run, shell: str) -> None:
-    script = run("completion", shell).out
-    assert f"_BULKJOBS_COMPLETE={shell}_complete" in script
-    if shutil.which(shell):
-        subprocess.run([shell, "-n"], input=script, text=True, check=True)
-
-
-def completed(folder: Path, line: str, **environment: str) -> list[str]:
-    """What bash would offer at the end of ``line``."""
-    words = line.split(" ")
-    done = program(
-        cwd=folder, COMP_WORDS=line, COMP_CWORD=str(len(words) - 1), _BULKJOBS_COMPLETE="bash_complete", **environment
-    )
-    return [offered.partition(",")[2] for offered in done.stdout.splitlines() if offered]
-
-
-def test_commands_options_and_choices_complete(tmp_path: Path) -> None:
-    assert completed(tmp_path, "bulkjobs su") == ["submit"]
-    assert completed(tmp_path, "bulkjobs submit --max-at") == ["--max-attempts"]
-    assert completed(tmp_path, "bulkjobs submit --api ") == ["2025-03", "2026-09"]
-
-
-def test_run_ids_complete_from_the_state_that_is_named(run: Run, tmp_path: Path) -> None:
-    inventory = write_csv(tmp_path / "jobs.csv", [row(1)])
-    for run_id in ("alpha", "beta"):
-        assert run("submit", inventory, *_QUICK, "--run-id", run_id, "--state", "s.db").code == 0
-    assert completed(tmp_path, "bulkjobs report --state s.db ") == ["beta", "alpha"]
-    assert completed(tmp_path, "bulkjobs report --state s.db al") == ["alpha"]
-    assert completed(tmp_path, "bulkjobs explain ", BULKJOBS_STATE="s.db") == ["beta", "alpha"]
-    assert completed(tmp_path, "bulkjobs report ") == []
-    assert not (tmp_path / "reports" / "journal.db").exists()
-
-
-def test_layouts_complete_by_path_and_by_name(tmp_path: Path) -> None:
-    for folder, name in (("inputs/layouts", "copy"), ("inputs/layouts", "join"), ("layouts", "mine")):
-        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-        (tmp_path / folder / f"{name}.toml").touch()
-    every = ["inputs/layouts/copy.toml", "inputs/layouts/join.toml", "layouts/mine.toml"]
-    assert completed(tmp_path, "bulkjobs submit x --layout ") == every
-    assert completed(tmp_path, "bulkjobs submit x --layout jo") == [every[1]]
-    assert completed(tmp_path, "bulkjobs submit x --layout inputs/layouts/c") == [every[0]]
-    assert completed(tmp_path, "bulkjobs submit x --layout elsewhere/") == ["elsewhere/"]
