@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from bulkjobs.counted import counted
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.ending import Result
@@ -151,7 +152,7 @@ async def make_plan(
     if result.problems and run.plan is None and result.exit_code is ExitCode.INVALID_INVENTORY:
         first = result.problems[0]
         raise InventoryError(
-            f"the inventory has {result.errors} errors; the first: {first.where}: {first.message}",
+            f"the inventory has {counted(result.errors, 'error')}; the first: {first.where}: {first.message}",
             "`bulkjobs validate` lists them",
         )
     if run.plan is None:

@@ -10,6 +10,7 @@ import asyncio
 from array import array
 from collections.abc import Callable, Coroutine, Sequence
 
+from bulkjobs.counted import counted
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.backoff import RetryBudget
 from bulkjobs.engine.canary import CROWD
@@ -47,7 +48,7 @@ class TooMany(Exception):
     """The plan has more creates than it may have."""
 
     def __init__(self, planned: int, permitted: int) -> None:
-        super().__init__(f"the plan has {planned:,} jobs to create, more than --max-jobs {permitted:,}")
+        super().__init__(f"the plan has {counted(planned, 'job')} to create, more than --max-jobs {permitted:,}")
 
 
 class Submit:

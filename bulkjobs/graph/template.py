@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from bulkjobs.graph.cell_error import CellError
 from bulkjobs.graph.ids import key_parts
 from bulkjobs.graph.layout import Layout, LayoutNode
 from bulkjobs.graph.nodes import Node, TransformFilter, TransformJoin, TransformSql
+from bulkjobs.graph.optional import optional_columns
 from bulkjobs.graph.order import parents_first
 from bulkjobs.graph.references import BadReference, Text, parse_text
 from bulkjobs.graph.slots import Slot
@@ -76,8 +77,7 @@ class _Compiler:
         self._parts = key_parts(self._all)
         self._pieces: list[Piece] = []
         self._values: dict[tuple[str, str], bytes | Slot] = {}
-        conditional = {name for node in layout.nodes if node.when is not None for name in node.when.names}
-        self._optional = conditional | {name for name in layout.defaults if _may_be_empty(layout, name, conditional)}
+        self._optional = optional_columns(layout)
         self._stands_for = self._moved_up()
 
     def template(self) -> Template:
@@ -222,20 +222,6 @@ class _Compiler:
 
     def _fail(self, node: LayoutNode, key: str, message: str, hint: str | None = None) -> Any:
         raise UsageError(f"layout {self._layout.source}: nodes.{node.key}.{key}: {message}", hint)
-
-
-def _may_be_empty(layout: Layout, name: str, conditional: Set[str]) -> bool:
-    """Whether a column may be empty although a node needs it: by ``x = ""``, or by a default that itself may be."""
-    seen: set[str] = set()
-    while name not in seen:
-        if name in conditional:
-            return True
-        seen.add(name)
-        default = layout.defaults.get(name)
-        if default is None or default.whole is None:
-            return default is not None and default.literal == ""
-        name = default.whole
-    return False
 
 
 ADDRESS: Mapping[type[Node], Sequence[str]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bulkjobs.counted import counted
 from bulkjobs.engine.records import SUCCEEDED, Outcome, RunRecord
 
 MEANING = {
@@ -109,15 +110,15 @@ def retries(facts: Mapping[str, object], attempts: Mapping[int, int], adopted: i
     """What there is to say about second attempts, one sentence each. ``attempts``: rows by number of attempts."""
     several = sum(rows for number, rows in attempts.items() if number > 1)
     throttles = facts.get("throttles")
-    said = [f"{_count(several, 'row')} took more than one attempt." if several else "No row took a second attempt."]
+    said = [f"{counted(several, 'row')} took more than one attempt." if several else "No row took a second attempt."]
     if adopted:
-        subject = f"{_count(adopted, 'job')} {'was' if adopted == 1 else 'were'} adopted"
+        subject = f"{counted(adopted, 'job')} {'was' if adopted == 1 else 'were'} adopted"
         said.append(f"{subject}: the reply to a create was lost, and the job was found by name instead of made again.")
     else:
         said.append("No job had to be adopted.")
     if isinstance(throttles, int):
         said.append(
-            f"The service asked {_count(throttles, 'time')} to slow down."
+            f"The service asked {counted(throttles, 'time')} to slow down."
             if throttles
             else "The service never asked to slow down."
         )
@@ -154,7 +155,7 @@ def _invalid(rows: int, counts: Mapping[str, int]) -> str:
     wrong = counts.get(Outcome.INVALID, 0)
     if not rows:
         return "Nothing was sent: the inventory has errors."
-    return f"Nothing was sent: {wrong:,} of {_count(rows, 'row')} {'has' if wrong == 1 else 'have'} errors."
+    return f"Nothing was sent: {wrong:,} of {counted(rows, 'row')} {'has' if wrong == 1 else 'have'} errors."
 
 
 def _standing(done: int, rows: int, counts: Mapping[str, int]) -> str:
@@ -194,7 +195,3 @@ def _why(run: RunRecord) -> str | None:
     if run.state in _ENDS:
         return _ENDS[run.state]
     return f"The run ended early: {run.reason}" if run.reason else "The run ended early."
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

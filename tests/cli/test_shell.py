@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from bulkjobs.cli.colours import wants_colour
+from bulkjobs.cli.colours import is_lively, is_terminal, wants_colour
 from bulkjobs.cli.commands import COMMANDS, load, options_of
 from bulkjobs.cli.grouped import GROUPS
 from bulkjobs.cli.help import EXIT_CODES
@@ -122,6 +123,14 @@ def test_the_way_to_go_on_is_one_line(run: Run, tmp_path: Path, monkeypatch: pyt
 )
 def test_colours_follow_the_conventions(environment: dict[str, str], is_terminal: bool, wanted: bool) -> None:
     assert wants_colour(environment, is_terminal) is wanted
+
+
+def test_forced_colours_make_no_terminal_of_a_file(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as file:
+        console = Console(file=file, force_terminal=True)
+        assert console.is_terminal
+        assert not is_terminal(console)
+        assert not is_lively(console)
 
 
 def program(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

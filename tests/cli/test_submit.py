@@ -24,6 +24,7 @@ def test_errors_and_warnings_are_counted_apart_and_nothing_is_sent(run: Run, tmp
     ended = run("submit", path, *_QUICK)
     assert ended.code == 3
     assert "1 error, 1 warning" in ended.err
+    assert "the inventory has 1 error; nothing was sent" in ended.err
     assert "not_sent" in ended.err
 
 
