@@ -28,6 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bulkjobs.dataflow.replies import Answer
+from bulkjobs.engine.course import RateCourse
 from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.latency import Latency
 from bulkjobs.engine.learned import FLOOR, START, Learned
@@ -86,6 +87,7 @@ class RateControl:
         self._latency = Latency()
         self._ordered = False
         self.until = 0.0
+        self.course = RateCourse()
 
     @property
     def rate(self) -> float:
@@ -93,6 +95,7 @@ class RateControl:
         return self._rate
 
     def sent(self, now: float) -> None:
+        self.course.note(now, self._rate)
         self._sends.append(now)
         keep = now - 2 * WINDOW - 2 * self._latency.smooth
         while self._sends[0] < keep:

@@ -308,7 +308,8 @@ class Submit:
 
     def _facts(self) -> dict[str, object]:
         duration = self._clock.monotonic() - self._begun
-        return facts_of(self.tally, self._settings, self._control.rate, self.namespace, duration)
+        facts = facts_of(self.tally, self._settings, self._control.rate, self.namespace, duration)
+        return facts | {"rate_course": self._control.course.points(self._begun)}
 
     def _count_the_rest(self) -> None:
         """Rows that were never taken up have no outcome of their own yet."""

@@ -30,8 +30,8 @@ _AGAIN = "Run the same command again: rows that have their job are left alone, a
 _CORRECT = "Correct the row in the inventory, or in retry.csv beside this page, and submit it again."
 
 _ADVICE = {
-    Outcome.DRIFTED: "Compare the two. If the inventory is right, delete the job in the console and submit retry.csv; "
-    "if the job is right, correct the row.",
+    Outcome.DRIFTED: "If the inventory is right, bulkjobs reconcile updates the job (bulkjobs plan shows "
+    "first what would change); if the job is right, correct the row.",
     Outcome.CONFLICT: "Give the row another name, or rename or delete the other job in the console; then submit it "
     "again.",
     Outcome.REJECTED: f"The service said why. {_CORRECT}",
@@ -102,6 +102,8 @@ def advice(outcome: Outcome, http_status: int | None, code: str | None, state: s
         for reply in ((http_status, code), (http_status, None)):
             if reply in _ADVICE_BY_REPLY:
                 return _ADVICE_BY_REPLY[reply]
+    if outcome is Outcome.NOT_SENT and http_status is None and code is None and state == "halted":
+        return "See to the reason, then run the same command again: rows that have their job are left alone."
     by_code = _ADVICE_BY_CODE.get((outcome, code)) if code is not None else None
     return by_code or _ADVICE.get(outcome, "")
 
@@ -117,11 +119,8 @@ def retries(facts: Mapping[str, object], attempts: Mapping[int, int], adopted: i
     else:
         said.append("No job had to be adopted.")
     if isinstance(throttles, int):
-        said.append(
-            f"The service asked {counted(throttles, 'time')} to slow down."
-            if throttles
-            else "The service never asked to slow down."
-        )
+        asked = f"The service asked {counted(throttles, 'time')} to slow down: a send that is refused so is no attempt."
+        said.append(asked if throttles else "The service never asked to slow down.")
     return said
 
 

@@ -16,6 +16,7 @@ from bulkjobs.cli.colours import is_lively, is_terminal, wants_colour
 from bulkjobs.cli.commands import COMMANDS, load, options_of
 from bulkjobs.cli.grouped import GROUPS
 from bulkjobs.cli.help import EXIT_CODES
+from bulkjobs.cli.submit import again
 from bulkjobs.errors import ExitCode
 from tests.nursery import shared
 
@@ -103,6 +104,12 @@ def test_the_way_to_go_on_is_one_line(run: Run, tmp_path: Path, monkeypatch: pyt
     lines = ended.err.splitlines()
     if ended.code == 5:
         assert f"To go on: bulkjobs {' '.join(words)}" in lines
+
+
+@pytest.mark.parametrize("words", [["--run-id", "one"], ["--run-id=one"], []])
+def test_the_way_to_go_on_does_not_ask_for_the_run_that_was(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/bulkjobs", "submit", *words, "my jobs.csv"])
+    assert again({"sandbox": False}) == "bulkjobs submit 'my jobs.csv'"
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,12 @@ def test_many_problems_are_counted_by_kind(run: Run, tmp_path: Path) -> None:
     assert "30 errors: 30 empty; `bulkjobs validate` lists them" in run("submit", path, *_QUICK).err
 
 
+def test_the_summary_keeps_what_rate_was_permitted_when(run: Run, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "one.csv", [row(1)])
+    facts = run("submit", path, *_QUICK, "--json").json["facts"]
+    assert (facts["rate_auto"], facts["rate_course"]) == (False, [[0.0, 1000.0]])
+
+
 def test_the_limits_hold(run: Run, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "two.csv", [row(1), row(2)])
     assert run("submit", path, *_QUICK, "--max-rows", "1").code == 3
