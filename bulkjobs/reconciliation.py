@@ -24,7 +24,7 @@ from bulkjobs.engine.journal.schema import connect, errors_of, refuse_empty
 from bulkjobs.engine.plan import Plan, Terms, what_changed
 from bulkjobs.engine.reconcile import Approve, MaxDelete, Mode, Reconcile, Refusal
 from bulkjobs.engine.rollback import Candidate, Rollback, RolledBack
-from bulkjobs.engine.work import Stop, Tally
+from bulkjobs.engine.work import AGAIN, Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, InventoryError, NotFinished
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.graph.expand import Expander
@@ -158,7 +158,7 @@ async def make_plan(
     if run.plan is None:
         stop = result.stop
         assert stop is not None
-        error = NotFinished(stop.reason, stop.hint)
+        error = NotFinished(stop.reason, stop.hint or AGAIN)
         error.exit_code = result.exit_code
         raise error
     return run.plan

@@ -206,11 +206,12 @@ async def _watch(verified: Verified, total: int, console: Console | None, log: L
 
 def _error_of(stop: Stop | None) -> BulkJobsError | None:
     from bulkjobs.dataflow.replies import Cause as Why  # noqa: PLC0415  # not without --server
+    from bulkjobs.engine.work import AGAIN  # noqa: PLC0415
 
     if stop is None:
         return None
     kind = NotFinished if stop.cause in (None, Why.QUOTA) else AccessError
-    return kind(f"verifyJob: {stop.reason}", stop.hint)
+    return kind(f"verifyJob: {stop.reason}", stop.hint or AGAIN)
 
 
 def _merge(found: _Found, paths: list[str], most: int) -> None:

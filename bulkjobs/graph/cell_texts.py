@@ -55,7 +55,11 @@ class CellTexts:
             return texts[name]
         if name in asked:
             circle = " → ".join([*asked[asked.index(name) :], name])
-            hint = "a row without a name has it made from bucket and prefix" if NAME in asked else None
+            hint = (
+                "a row without a name has it made from bucket and prefix"
+                if NAME in asked
+                else "leave one of the defaults out"
+            )
             raise UsageError(f"layout {self._layout.source}: defaults.{name}: a circle: {circle}", hint)
         if name == NAME and self._names_itself:
             texts[NAME] = self._row_names(given, texts, count, (*asked, NAME))

@@ -135,7 +135,9 @@ class _Compiler:
         key = node.values[side]
         found = self._stands_for[key]
         if len(found) != 1:
-            self._fail(node, side, f"`when` drops node {key!r}, and a join needs both its sides")
+            self._fail(
+                node, side, f"`when` drops node {key!r}, and a join needs both its sides", "take the `when` away"
+            )
         self._id(found[0])
 
     def _sources(self, node: LayoutNode) -> None:
@@ -176,18 +178,20 @@ class _Compiler:
         kind = kind or kind_of(node.type, key)
         is_number = isinstance(value, int) and not isinstance(value, bool)
         if kind in (Kind.TEXT, Kind.CHOICE, Kind.INTEGER) and not (isinstance(value, str) or is_number):
-            self._fail(node, key.name, "must be a text")
+            self._fail(node, key.name, "must be a text", "write it between quotes")
         if kind is Kind.FILTER and not isinstance(value, str):
             self._fail(node, key.name, "must be a text", "several filters are several nodes")
         if kind is Kind.TEXT and value == "" and key.required:
-            self._fail(node, key.name, "is empty")
+            self._fail(node, key.name, "is empty", "write a text, or ${column}")
         if kind in (Kind.FIELDS, Kind.NAMES, Kind.OBJECTS) and not isinstance(value, str | list):
-            self._fail(node, key.name, "must be a text or a list")
+            self._fail(
+                node, key.name, "must be a text or a list", "write ${column} between quotes, or a list of its items"
+            )
         try:
             columns, make = maker(node.type, key, kind, value, self._parse)
             piece: bytes | Slot = prefix + make({}) if not columns else b""
         except BadReference as error:
-            self._fail(node, key.name, str(error))
+            self._fail(node, key.name, str(error), "for example ${bucket}")
         except CellError as error:
             self._fail(node, key.name, error.message, error.hint)
         if columns:
@@ -220,7 +224,7 @@ class _Compiler:
         parts = tuple(self._values[node.key, key] for key in keys)
         return Place(node, (json_of(keys[0]), *parts), self._values.get((node.key, "updateType")))
 
-    def _fail(self, node: LayoutNode, key: str, message: str, hint: str | None = None) -> Any:
+    def _fail(self, node: LayoutNode, key: str, message: str, hint: str) -> Any:
         raise UsageError(f"layout {self._layout.source}: nodes.{node.key}.{key}: {message}", hint)
 
 

@@ -188,7 +188,9 @@ def _names(value: Any) -> bytes:
         is_json = value.lstrip().startswith("[")
         value = decode_json(value, "the list") if is_json else [name.strip() for name in value.split(",")]
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
-        raise CellError("bad-names", "must be names with commas between them, or a JSON list of texts")
+        raise CellError(
+            "bad-names", "must be names with commas between them, or a JSON list of texts", "for example id, name"
+        )
     return json_of(value)
 
 

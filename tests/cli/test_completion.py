@@ -12,8 +12,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 
+from bulkjobs.cli.commands import COMMANDS, load
 from bulkjobs.engine.journal.schema import make_ready
 
 from .program import Run
@@ -26,9 +28,10 @@ Asked = Callable[..., list[str]]
 def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Asked:
     def offered(line: str, **environment: str) -> list[str]:
         words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_BULKJOBS_COMPLETE": "bash_complete"}
-        for key, value in (words | environment).items():
-            monkeypatch.setenv(key, value)
-        return [said.partition(",")[2] for said in run().out.splitlines() if said]
+        with monkeypatch.context() as patch:
+            for key, value in (words | environment).items():
+                patch.setenv(key, value)
+            return [said.partition(",")[2] for said in run().out.splitlines() if said]
 
     return offered
 
@@ -58,6 +61,35 @@ def test_commands_options_and_choices_complete(asked: Asked) -> None:
     assert asked("bulkjobs su") == ["submit"]
     assert asked("bulkjobs submit --max-at") == ["--max-attempts"]
     assert asked("bulkjobs submit --api ") == ["2025-03", "2026-09"]
+
+
+def _choices() -> list[tuple[str, str, tuple[str, ...]]]:
+    """Command, flag and words of every option that takes one of some words; arguments have no flag."""
+    return [
+        (name, param.opts[0] if isinstance(param, click.Option) else "", tuple(map(str, param.type.choices)))
+        for name in COMMANDS
+        if (command := load(name)) is not None
+        for param in command.params
+        if isinstance(param.type, click.Choice)
+    ]
+
+
+def test_every_choice_completes_and_corrects_a_misspelling(run: Run, asked: Asked) -> None:
+    places = _choices()
+    assert {("submit", "--api"), ("plan", "--log-format"), ("config", "")} <= {place[:2] for place in places}
+    for name, flag, choices in places:
+        typed = f"bulkjobs {name} {flag} " if flag else f"bulkjobs {name} "
+        assert asked(typed) == list(choices), typed
+    for name, flag, choices in {place[1:]: place for place in places}.values():
+        mistaken = choices[-1][:-1] + "~"
+        ended = run(*filter(None, (name, flag, mistaken)))
+        assert (ended.code, f"did you mean {choices[-1]}?" in ended.err) == (2, True), ended.err
+
+
+def test_what_may_be_one_of_some_words_completes_too(asked: Asked) -> None:
+    assert asked("bulkjobs submit --rate ") == ["auto"]
+    assert asked("bulkjobs submit --api 2026-09 --job-type v") == ["VISUAL"]
+    assert asked("bulkjobs submit --json-events ev") == ["ev"]
 
 
 def test_run_ids_complete_from_the_state_that_is_named(asked: Asked, tmp_path: Path) -> None:
