@@ -55,11 +55,11 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 class BulkJobsError(Exception):
-    """Root of the tree. ``message`` says what happened and where, ``hint`` what to do next."""
+    """Root of the tree. ``message`` says what happened and where, ``hint`` what to do next, always."""
 
     exit_code = ExitCode.DEFECT
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -249,7 +249,8 @@ def checked_run_id(run_id: str) -> str:
     """``run_id``, if it can name a folder. Raises UsageError."""
     if not _RUN_ID.fullmatch(run_id):
         raise UsageError(
-            f"--run-id {run_id!r}: letters, digits, '_', '-' and '.', at most 64, beginning with a letter, digit or '_'"
+            f"--run-id {run_id!r}: 64 letters, digits, '_', '-' and '.' at most, the first none of '-' and '.'",
+            "leave it out, and the run is named by its time",
         )
     return run_id
 

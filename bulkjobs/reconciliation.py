@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from bulkjobs.counted import counted
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.ending import Result
@@ -23,7 +24,7 @@ from bulkjobs.engine.journal.schema import connect, errors_of, refuse_empty
 from bulkjobs.engine.plan import Plan, Terms, what_changed
 from bulkjobs.engine.reconcile import Approve, MaxDelete, Mode, Reconcile, Refusal
 from bulkjobs.engine.rollback import Candidate, Rollback, RolledBack
-from bulkjobs.engine.work import Stop, Tally
+from bulkjobs.engine.work import AGAIN, Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, InventoryError, NotFinished
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.graph.expand import Expander
@@ -151,13 +152,13 @@ async def make_plan(
     if result.problems and run.plan is None and result.exit_code is ExitCode.INVALID_INVENTORY:
         first = result.problems[0]
         raise InventoryError(
-            f"the inventory has {result.errors} errors; the first: {first.where}: {first.message}",
+            f"the inventory has {counted(result.errors, 'error')}; the first: {first.where}: {first.message}",
             "`bulkjobs validate` lists them",
         )
     if run.plan is None:
         stop = result.stop
         assert stop is not None
-        error = NotFinished(stop.reason, stop.hint)
+        error = NotFinished(stop.reason, stop.hint or AGAIN)
         error.exit_code = result.exit_code
         raise error
     return run.plan

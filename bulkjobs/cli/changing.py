@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bulkjobs.cli import options
+from bulkjobs.cli.colours import is_lively, is_terminal
 from bulkjobs.cli.console import console_for_people
 from bulkjobs.cli.given import Given, comparison_of, limits_of, target_of
 from bulkjobs.cli.log_setup import open_log
@@ -48,7 +49,7 @@ class Stage:
 async def staged(given: Given, **context: object) -> AsyncIterator[Stage]:
     """Log and progress for the length of a command."""
     console = console_for_people()
-    has_bar = console.is_terminal and not (given["quiet"] or given["as_json"])
+    has_bar = is_lively(console) and not (given["quiet"] or given["as_json"])
     level = given["log_level"] or ("error" if given["quiet"] else "warning" if has_bar else "info")
     tally = Tally()
     with open_log(given["log_file"], given["log_format"], level, **context) as log:
@@ -95,7 +96,7 @@ async def ask(console: Console, question: str) -> Refusal | None:
     """A person's yes; anything else refuses. Raises UsageError where nobody can be asked."""
     from bulkjobs.engine.reconcile import Refusal  # noqa: PLC0415  # not for --help
 
-    if not (sys.stdin.isatty() and console.is_terminal):
+    if not (sys.stdin.isatty() and is_terminal(console)):
         raise UsageError(f"{question} Nobody can be asked here", "say --yes, or look at it with --dry-run first")
     console.print(Text(f"{question} [y/N] "), end="")
     loop = asyncio.get_running_loop()
@@ -141,8 +142,3 @@ def _show_removals(console: Console, ended: Ended) -> None:
     for removal in [removal for removal in removals if removal["outcome"] != "deleted"][:_SHOWN]:
         why = plain(str(removal["detail"] or removal["code"] or removal["outcome"]), 300)
         console.print(Text(f"  {plain(str(removal['name']), 100)}: {why}"))
-
-
-def counted(count: int, word: str) -> str:
-    """``1 job``, ``2,000 jobs``."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -31,10 +31,14 @@ def follow_conventions(environment: MutableMapping[str, str]) -> None:
         environment["FORCE_COLOR"] = "1"
 
 
-def is_lively(console: Console) -> bool:
-    """Whether lines may be drawn over: a terminal, whatever the colours."""
+def is_terminal(console: Console) -> bool:
+    """Whether somebody may read it as it comes: a terminal, whatever the colours. Rich calls forced colours one."""
     try:
-        is_terminal = os.isatty(console.file.fileno())
+        return os.isatty(console.file.fileno())
     except (OSError, ValueError):
-        is_terminal = False
-    return is_terminal and console.is_interactive
+        return False
+
+
+def is_lively(console: Console) -> bool:
+    """Whether lines may be drawn over."""
+    return is_terminal(console) and console.is_interactive

@@ -23,8 +23,8 @@ Examples:
   bulkjobs columns --layout join.toml
   bulkjobs columns --json-schema > row.schema.json
 """
-_NARROWEST = 60
-"""Terminal columns; a table needs more, so below it each column of the inventory is a paragraph."""
+_NARROWEST = 120
+"""Terminal columns; in a table of less every cell is a tower, so each column of the inventory is a paragraph."""
 
 
 @click.command("columns", epilog=_EXAMPLES)
@@ -87,11 +87,7 @@ def _property(layout: Layout, column: Column) -> dict[str, object]:
 
 def _show(console: Console, columns: Sequence[Column]) -> None:
     if console.width < _NARROWEST:
-        for column in columns:
-            console.print(_name(column))
-            for label, text in zip(("means", "default", "accepts", "example"), _texts(column), strict=True):
-                if text:
-                    console.print(Text(f"  {label}: {text}"))
+        _show_narrow(console, columns)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0))
     table.add_column("column", no_wrap=True, overflow="fold")
@@ -101,6 +97,23 @@ def _show(console: Console, columns: Sequence[Column]) -> None:
     table.add_column("example", overflow="fold")
     for column in columns:
         table.add_row(_name(column), *(Text(text) for text in _texts(column)))
+    console.print(table)
+    console.print(Text("* must be filled in"))
+
+
+def _show_narrow(console: Console, columns: Sequence[Column]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True, overflow="fold")
+    table.add_column(overflow="fold")
+    for column in columns:
+        about, default, accepts, example = _texts(column)
+        rest = [
+            f"accepts {accepts}",
+            f"example: {example}" if example else "",
+            f"default: {default}" if default else "",
+        ]
+        said = Text("\n").join([Text(about), Text("; ".join(filter(None, rest)), style="dim")])
+        table.add_row(_name(column), said)
     console.print(table)
     console.print(Text("* must be filled in"))
 

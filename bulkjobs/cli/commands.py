@@ -41,6 +41,7 @@ def load(name: str) -> click.Command | None:
     if name not in COMMANDS:
         return None
     command: click.Command = importlib.import_module(f"bulkjobs.cli.{name}").command
+    command.short_help = COMMANDS[name]
     for option in options_of(command):
         option.envvar = PREFIX + key_of(command, option).upper()
     command.format_options = partial(format_options, command)  # type: ignore[method-assign]  # of any command's class

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from bulkjobs.settings import STATE
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
 _MOST = 50
 _FOLDERS = (Path("inputs/layouts"), Path("layouts"))
@@ -31,6 +34,24 @@ def run_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
     except (sqlite3.Error, OSError, ValueError):
         return []
     return [CompletionItem(run, help=state) for run, state in found if str(run).startswith(incomplete)][:_MOST]
+
+
+def words(*known: str) -> Completer:
+    """These words, of a value that may be another one too."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem  # noqa: PLC0415  # not for --help
+
+        return [CompletionItem(word) for word in known if word.lower().startswith(incomplete.lower())]
+
+    return complete
+
+
+def files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Whatever files there are: the shell lists them."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415  # not for --help
+
+    return [CompletionItem(incomplete, "file")]
 
 
 def layout_files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bulkjobs.cli import options
+from bulkjobs.cli.colours import is_terminal
 from bulkjobs.cli.documents import inert_json, write_text
 from bulkjobs.cli.given import contract_of, expander_of, limits_of
 from bulkjobs.cli.picture import picture
@@ -68,7 +69,7 @@ def command(inventories: tuple[Path, ...], **given: Any) -> int:
     jobs = wanted.jobs(survey)
     first, second = next(jobs, None), next(jobs, None)
     is_single = first is not None and second is None
-    draws = given["picture"] if given["picture"] is not None else is_single and console.is_terminal
+    draws = given["picture"] if given["picture"] is not None else is_single and is_terminal(console)
     for job in _chained(first, second, jobs):
         body = contract.create_body(job.name, job.nodes)
         if is_single and not given["as_json"]:

@@ -17,8 +17,8 @@ from bulkjobs.cli import options
 from bulkjobs.cli.documents import write_text
 from bulkjobs.cli.given import comparison_of, target_of
 from bulkjobs.cli.log_setup import open_log
-from bulkjobs.cli.problems import number_of
 from bulkjobs.cli.summary import write_json
+from bulkjobs.counted import counted
 from bulkjobs.errors import ExitCode, UsageError
 from bulkjobs.plain import plain
 from bulkjobs.settings import Settings
@@ -97,14 +97,14 @@ async def _export(pattern: str, out: Path | None, force: bool, given: dict[str, 
 def _tell(console: Console, summary: ExportSummary, *, quiet: bool) -> None:
     if not quiet:
         nodes = f", {summary.as_nodes:,} of them in the `nodes` column" if summary.as_nodes else ""
-        console.print(Text(f"Exported {number_of(summary.rows, 'job')}{nodes}"), soft_wrap=True)
+        console.print(Text(f"Exported {counted(summary.rows, 'job')}{nodes}"), soft_wrap=True)
         if not summary.rows:
             console.print(Text("  an inventory without rows cannot be submitted"), soft_wrap=True)
     for each in _first(summary.refused):
         ids = f" ({', '.join(plain(job_id, 60) for job_id in each.job_ids[:5])})" if each.job_ids else ""
         console.print(Text(f"Left out {plain(each.name, 120)}{ids}: {plain(each.reason, 300)}"), soft_wrap=True)
     if len(summary.refused) > _SHOWN:
-        console.print(Text(f"… and {number_of(len(summary.refused) - _SHOWN, 'job')} more; --json lists all"))
+        console.print(Text(f"… and {counted(len(summary.refused) - _SHOWN, 'job')} more; --json lists all"))
 
 
 def _first(refused: Sequence[Refused]) -> Sequence[Refused]:

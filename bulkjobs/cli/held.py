@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bulkjobs.cli.given import Given, comparison_of, expander_of, limits_of, target_of
+from bulkjobs.counted import counted
 from bulkjobs.errors import BulkJobsError, ExitCode, UsageError
 from bulkjobs.logs import Log
 from bulkjobs.settings import Settings
@@ -37,6 +38,6 @@ async def hold_to_plan(inventories: list[Path], plan_file: Path, given: Given, s
     others = len(plan.of(Action.UPDATE)) + len(plan.of(Action.DELETE))
     if others:
         raise PlanDiffers(
-            f"--plan {plan_file}: it has {others} updates and deletes, and submit only creates",
+            f"--plan {plan_file}: it updates or deletes {counted(others, 'job')}, and submit only creates",
             "nothing was sent; `bulkjobs reconcile --plan` carries it out",
         )

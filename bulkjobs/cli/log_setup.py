@@ -35,6 +35,6 @@ def open_log(log_file: Path | None, log_format: str, level: str, **context: obje
         handle = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         os.fchmod(handle, 0o600)
     except OSError as error:
-        raise StateError(f"log file {log_file}: {error.strerror}") from None
+        raise StateError(f"log file {log_file}: {error.strerror}", "name another file with --log-file") from None
     with os.fdopen(handle, "a", encoding="utf-8") as stream:
         yield make_log(stream, log_format, level, colours=False, **context)

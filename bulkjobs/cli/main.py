@@ -59,6 +59,10 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the program. Every way out is here."""
     follow_conventions(os.environ)
+    if "_BULKJOBS_COMPLETE" in os.environ:  # a shell asks
+        from bulkjobs.cli.shells import answer_shells  # noqa: PLC0415  # only then
+
+        answer_shells()
     try:
         code = cli(prog_name="bulkjobs", standalone_mode=False)
     except BulkJobsError as error:

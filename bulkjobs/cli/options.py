@@ -11,7 +11,7 @@ import click
 
 from bulkjobs.cli.amounts import Duration, Halt, Limit, Part
 from bulkjobs.cli.commands import COMMANDS, key_of, load, options_of
-from bulkjobs.cli.completing import layout_files, run_ids
+from bulkjobs.cli.completing import files, layout_files, run_ids, words
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT
 from bulkjobs.errors import UsageError
 from bulkjobs.inventory.limits import Limits
@@ -56,6 +56,12 @@ class _Pair(click.ParamType[str]):
 
 option = click.option
 """An option; ``commands.load`` adds the environment's variable to every one."""
+
+
+def _valued(flag: str, kind: click.ParamType[Any], default: object, said: str, **more: Any) -> Callable[[F], F]:
+    """An option with a value that ``--help`` shows."""
+    return option(flag, type=kind, default=default, show_default=True, help=said, **more)
+
 
 run = click.argument("run", shell_complete=run_ids)
 
@@ -102,14 +108,8 @@ config = click.option(
 )
 
 contract = _together(
-    option(
-        "--api",
-        type=click.Choice(["2025-03", "2026-09"]),
-        default="2025-03",
-        show_default=True,
-        help="Contract of createJob.",
-    ),
-    option("--job-type", help="With --api 2026-09: VISUAL."),
+    _valued("--api", click.Choice(["2025-03", "2026-09"]), "2025-03", "Contract of createJob."),
+    option("--job-type", shell_complete=words("VISUAL"), help="With --api 2026-09: VISUAL."),
     option("--num-worker", type=int, help="With --api 2026-09: workers, 2 to 10."),
     option("--timeout-minutes", type=int, help="With --api 2026-09: limit of a run, 1 to 1440."),
     option("--max-concurrent-runs", type=int, help="With --api 2026-09: runs of a job at a time."),
@@ -137,87 +137,58 @@ graph = _together(
 _settings = Settings()
 _limits = Limits()
 inventory = _together(
-    option(
-        "--max-problems",
-        type=click.IntRange(1),
-        default=_settings.max_problems,
-        show_default=True,
-        help="Problems that are listed; all are counted.",
-    ),
-    option("--max-rows", type=click.IntRange(1), default=_limits.max_rows, show_default=True, help="Rows of one file."),
-    option(
-        "--max-cell-bytes",
-        type=click.IntRange(1),
-        default=_limits.max_cell_bytes,
-        show_default=True,
-        help="Bytes of one cell.",
-    ),
-    option(
-        "--max-unpacked-bytes",
-        type=click.IntRange(1),
-        default=_limits.max_unpacked_bytes,
-        show_default=True,
-        help="Bytes of one file, unpacked.",
-    ),
+    _valued("--max-problems", click.IntRange(1), _settings.max_problems, "Problems that are listed; all are counted."),
+    _valued("--max-rows", click.IntRange(1), _limits.max_rows, "Rows of one file."),
+    _valued("--max-cell-bytes", click.IntRange(1), _limits.max_cell_bytes, "Bytes of one cell."),
+    _valued("--max-unpacked-bytes", click.IntRange(1), _limits.max_unpacked_bytes, "Bytes of one file, unpacked."),
 )
 
 _rate = _together(
-    option(
+    _valued(
         "--rate",
-        type=_Rate(),
+        _Rate(),
+        "auto",
+        "Sends per second, never more; auto finds the limit out.",
         metavar="N|auto",
-        default="auto",
-        show_default=True,
-        help="Sends per second, never more; auto finds the limit out.",
+        shell_complete=words("auto"),
     ),
-    option(
+    _valued(
         "--concurrency",
-        type=click.IntRange(1, 10_000),
-        default=_settings.concurrency,
-        show_default=True,
-        help="Sends that may wait for their answers at a time.",
+        click.IntRange(1, 10_000),
+        _settings.concurrency,
+        "Sends that may wait for their answers at a time.",
     ),
-    option(
-        "--timeout",
-        type=click.FloatRange(0.1, 3600),
-        default=_settings.timeout,
-        show_default=True,
-        help="Seconds to wait for an answer.",
-    ),
+    _valued("--timeout", click.FloatRange(0.1, 3600), _settings.timeout, "Seconds to wait for an answer."),
 )
 
 pace = _together(
     _rate,
-    option(
+    _valued(
         "--settle",
-        type=click.FloatRange(0, 3600),
-        default=_settings.settle,
-        show_default=True,
-        help="Seconds to wait before a send of unknown end is looked up.",
+        click.FloatRange(0, 3600),
+        _settings.settle,
+        "Seconds to wait before a send of unknown end is looked up.",
     ),
-    option(
+    _valued(
         "--max-attempts",
-        type=click.IntRange(1, 100),
-        default=_settings.max_attempts,
-        show_default=True,
-        help="Sends of one row that may have reached the service.",
+        click.IntRange(1, 100),
+        _settings.max_attempts,
+        "Sends of one row that may have reached the service.",
     ),
-    option(
+    _valued(
         "--patience",
-        type=click.FloatRange(0, 86_400),
-        default=_settings.patience,
-        show_default=True,
-        help="Seconds without any answer, or with refusals for the rate only, before the run ends unfinished.",
+        click.FloatRange(0, 86_400),
+        _settings.patience,
+        "Seconds without any answer, or with refusals for the rate only, before the run ends unfinished.",
     ),
 )
 
 budget = _together(
-    option(
+    _valued(
         "--halt",
-        type=Halt(),
-        default=str(_settings.halt),
-        show_default=True,
-        help="Stop when so many rows are rejected; a percentage counts after 20 rows; 100% never stops.",
+        Halt(),
+        str(_settings.halt),
+        "Stop when so many rows are rejected; a percentage counts after 20 rows; 100% never stops.",
     ),
     option(
         "--canary",
@@ -229,12 +200,11 @@ budget = _together(
     option("--shard", type=Part(), help="Only this part of the rows, by name: 2/4 is the second of four."),
 )
 
-max_delete = option(
+max_delete = _valued(
     "--max-delete",
-    type=Limit(),
-    default="10%",
-    show_default=True,
-    help="Delete no more: a number, or a percentage of the jobs that were made, rounded down.",
+    Limit(),
+    "10%",
+    "Delete no more: a number, or a percentage of the jobs that were made, rounded down.",
 )
 
 mode = _together(
@@ -246,35 +216,31 @@ mode = _together(
 
 asking_pace = _together(
     _rate,
-    option(
+    _valued(
         "--patience",
-        type=click.FloatRange(0, 86_400),
-        default=_settings.first_patience,
-        show_default=True,
-        help="Seconds without any answer of the service before it is asked no more.",
+        click.FloatRange(0, 86_400),
+        _settings.first_patience,
+        "Seconds without any answer of the service before it is asked no more.",
     ),
 )
 
-state = option("--state", type=_PATH, default=STATE, show_default=True, help="The journal of all runs.")
+state = _valued("--state", _PATH, STATE, "The journal of all runs.")
 namespace = option(
     "--namespace", help="Whose jobs these are: only jobs of one namespace are pruned.  [default: the inventory's path]"
 )
-report_dir = option("--report-dir", type=_PATH, default=REPORT_DIR, show_default=True, help="Where reports go.")
+report_dir = _valued("--report-dir", _PATH, REPORT_DIR, "Where reports go.")
 
 events = option(
-    "--json-events", metavar="FILE|-", help="One JSON object a line for every outcome, as it happens; - is stdout."
+    "--json-events",
+    shell_complete=files,
+    metavar="FILE|-",
+    help="One JSON object a line for every outcome, as it happens; - is stdout.",
 )
 
 output = _together(
     option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
     option("--quiet", "-q", is_flag=True, help="Only errors."),
-    option(
-        "--log-format",
-        type=click.Choice(["console", "json"]),
-        default="console",
-        show_default=True,
-        help="For people, or one JSON object a line.",
-    ),
+    _valued("--log-format", click.Choice(["console", "json"]), "console", "For people, or one JSON object a line."),
     option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
@@ -290,6 +256,6 @@ def parse_variables(pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator or not key.strip():
-            raise UsageError(f"--set {pair!r}: must be KEY=VALUE")
+            raise UsageError(f"--set {pair!r}: must be KEY=VALUE", "for example --set env=dev")
         variables[key.strip()] = value
     return variables

@@ -82,4 +82,4 @@ def _save(path: Path, document: dict[str, object]) -> None:
             json.dump(document, file, ensure_ascii=False)
         draft.replace(path)
     except OSError as error:
-        raise StateError(f"--out {path}: cannot be written: {error.strerror}") from None
+        raise StateError(f"--out {path}: cannot be written: {error.strerror}", "name another file with --out") from None

@@ -12,6 +12,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.text import Text
 
+from bulkjobs.counted import counted
 from bulkjobs.errors import BulkJobsError
 from bulkjobs.inventory.problems import Problem
 from bulkjobs.plain import plain
@@ -30,14 +31,9 @@ class Group(Protocol):
     def count(self) -> int: ...
 
 
-def number_of(count: int, word: str) -> str:
-    """``1 row``, ``4,812 rows``."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
 def counts(errors: int, warnings: int) -> str:
     """``3 errors, 1 warning``; ``no problems``."""
-    parts = [number_of(count, word) for count, word in ((errors, "error"), (warnings, "warning")) if count]
+    parts = [counted(count, word) for count, word in ((errors, "error"), (warnings, "warning")) if count]
     return ", ".join(parts) or "no problems"
 
 
@@ -65,10 +61,10 @@ def show_grouped(console: Console, problems: Sequence[Problem], groups: Mapping[
         else:
             column = f"{plain(members[0].column, 60)}: " if members[0].column else ""
             kind = "file" if members[0].line is None else "row"
-            _print(console, f"{number_of(count, kind)}: {column}", members[0], _places(members, count))
+            _print(console, f"{counted(count, kind)}: {column}", members[0], _places(members, count))
     if said < total:
         left = total - said
-        console.print(Text(f"… and {number_of(left, 'problem')} of other kinds: --max-problems lists more"))
+        console.print(Text(f"… and {counted(left, 'problem')} of other kinds: --max-problems lists more"))
 
 
 def document(rows: int, errors: int, warnings: int, problems: Sequence[Problem]) -> dict[str, object]:

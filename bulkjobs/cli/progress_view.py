@@ -17,6 +17,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from bulkjobs.counted import counted
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.estimate import estimate_s
 from bulkjobs.engine.records import SUCCEEDED
@@ -190,7 +191,7 @@ class ProgressView:
         tally = self.tally
         if not is_counted:
             return f"{self._furthest:,}/{tally.rows:,}"
-        return f"{tally.rows:,} rows" if tally.phase in ("reading", "checking") else f"{tally.listed:,} jobs"
+        return counted(tally.rows, "row") if tally.phase in ("reading", "checking") else counted(tally.listed, "job")
 
     def _until(self, now: float) -> str:
         left = self.tally.settle_until - now

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from bulkjobs.cli import options
 from bulkjobs.cli.amounts import Limit
-from bulkjobs.cli.changing import RUN_ID, YES, Stage, around_of, ask, counted, max_delete_of, staged, tell
+from bulkjobs.cli.changing import RUN_ID, YES, Stage, around_of, ask, max_delete_of, staged, tell
 from bulkjobs.cli.progress import watch
 from bulkjobs.cli.submit import listen
+from bulkjobs.counted import counted
 from bulkjobs.plain import plain
 
 if TYPE_CHECKING:

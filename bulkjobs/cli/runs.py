@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,8 +16,9 @@ from rich.text import Text
 
 from bulkjobs.cli import options
 from bulkjobs.cli.amounts import Duration
-from bulkjobs.cli.problems import number_of
+from bulkjobs.cli.colours import is_terminal
 from bulkjobs.cli.summary import write_json
+from bulkjobs.counted import counted
 from bulkjobs.plain import plain
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ Examples:
   bulkjobs runs --json
   bulkjobs runs --delete-older 90d
 """
+_NARROWEST, _WIDEST = 72, 1_000
+"""Terminal columns that a table needs, and of a console that no line may break in."""
 _STATES = {"finished": "green", "running": "cyan", "killed": "magenta", "invalid": "red"}
 
 
@@ -52,8 +56,16 @@ def command(state: Path, delete_older: float | None, as_json: bool) -> int:
     if as_json:
         write_json({"runs": [_document(run) for run in found]})
     else:
-        _show(Console(highlight=False), found)
+        _show(_whole_lines(), found)
     return 0
+
+
+def _whole_lines() -> Console:
+    """A console that breaks no line where a program reads it: cells are to be searched and cut."""
+    console = Console(highlight=False)
+    if not is_terminal(console) and "COLUMNS" not in os.environ:
+        console.width = _WIDEST
+    return console
 
 
 def _delete(state: Path, age: float, as_json: bool) -> int:
@@ -79,13 +91,13 @@ def _delete(state: Path, age: float, as_json: bool) -> int:
 
 
 def _tell(console: Console, pruned: Pruned) -> None:
-    said = [f"Deleted {number_of(len(pruned.run_ids), 'run')}, {number_of(pruned.rows, 'row')}"]
+    said = [f"Deleted {counted(len(pruned.run_ids), 'run')}, {counted(pruned.rows, 'row')}"]
     said += [f"  {run_id}" for run_id in pruned.run_ids]
     said += [f"Kept {run_id}: {reason}" for run_id, reason in pruned.kept]
     if pruned.open_intents:
-        said.append(f"Kept {number_of(pruned.open_intents, 'send')} of unknown end: the next run settles them")
+        said.append(f"Kept {counted(pruned.open_intents, 'send')} of unknown end: the next run settles them")
     if pruned.files:
-        said.append(f"Deleted {number_of(len(pruned.files), 'file')} of rows that a program gave")
+        said.append(f"Deleted {counted(len(pruned.files), 'file')} of rows that a program gave")
     if pruned.run_ids:
         said.append(f"State file: {_size(pruned.bytes_before)} before, {_size(pruned.bytes_after)} now")
     if pruned.not_shrunk:
@@ -98,30 +110,54 @@ def _show(console: Console, runs: Sequence[RunOverview]) -> None:
     if not runs:
         console.print("no runs yet")
         return
-    places = list(dict.fromkeys((run.record.endpoint, run.record.account) for run in runs))
+    places = list(dict.fromkeys(map(_place, runs)))
     if len(places) == 1:
-        console.print(Text(plain(f"{places[0][0]}, account {places[0][1]}", 300)), soft_wrap=True)
+        console.print(Text(plain(places[0], 300)), soft_wrap=True)
+    if console.width < _NARROWEST:
+        for run in runs:
+            where = f", {_place(run)}" if len(places) > 1 else ""
+            console.print(Text(plain(f"{run.record.run_id}  {_state(run)}{where}", 300), _style(run)))
+            rows = ": ".join(filter(None, (counted(run.rows, "row"), _outcomes(run))))
+            console.print(Text(f"  {_started(run)}, {_took(run)}, {rows}"))
+        return
     table = Table(box=None, pad_edge=False)
     for name in ("run", "started (UTC)", "took", "state"):
         table.add_column(name, no_wrap=True)
     table.add_column("rows", justify="right")
     table.add_column("outcomes", overflow="fold")
     if len(places) > 1:
-        table.add_column("endpoint, account", overflow="fold")
+        table.add_column("service, account", overflow="fold")
     for run in runs:
         record = run.record
-        code = "" if run.exit_code is None else f" ({run.exit_code})"
-        place = [Text(plain(f"{record.endpoint}, {record.account}", 200))] if len(places) > 1 else []
+        place = [Text(plain(_place(run), 200))] if len(places) > 1 else []
         table.add_row(
             Text(plain(record.run_id, 64)),
-            f"{datetime.fromtimestamp(record.started_at / 1000, UTC):%Y-%m-%d %H:%M:%S}",
+            _started(run),
             _took(run),
-            Text(f"{record.state}{code}", style=_STATES.get(record.state, "yellow")),
+            Text(_state(run), style=_style(run)),
             f"{run.rows:,}",
             Text(_outcomes(run)),
             *place,
         )
     console.print(table)
+
+
+def _state(run: RunOverview) -> str:
+    return run.record.state if run.exit_code is None else f"{run.record.state} ({run.exit_code})"
+
+
+def _style(run: RunOverview) -> str:
+    return _STATES.get(run.record.state, "yellow")
+
+
+def _started(run: RunOverview) -> str:
+    return f"{datetime.fromtimestamp(run.record.started_at / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _place(run: RunOverview) -> str:
+    """Where its jobs are. Every embedded service is one of its own, and gone."""
+    endpoint = "sandbox" if run.record.endpoint.startswith("sandbox:") else run.record.endpoint
+    return f"{endpoint}, {run.record.account}"
 
 
 def _document(run: RunOverview) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +74,8 @@ async def _serve(chosen: SandboxOptions) -> None:
     try:
         sandbox = await Sandbox(chosen).__aenter__()
     except OSError as error:
-        taken = f"port {chosen.port}: {error.strerror}" if chosen.port and not chosen.data else str(error)
+        is_port = chosen.port and (not chosen.data or error.errno is not None)
+        taken = f"port {chosen.port}: {os.strerror(error.errno or 0)}" if is_port else str(error)
         raise UsageError(f"the sandbox cannot start: {taken}", "choose another --port or --data") from None
     try:
         click.echo(

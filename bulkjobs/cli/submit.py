@@ -169,7 +169,14 @@ def is_unfinished(code: ExitCode) -> bool:
 
 
 def again(given: dict[str, Any]) -> str | None:
-    """The command that goes on, as it was typed; none with a service that is gone when we are."""
+    """The command that goes on, as it was typed; none with a service that is gone when we are.
+
+    A run id names one run: the next has another.
+    """
     if given["sandbox"]:
         return None
-    return shlex.join([Path(sys.argv[0]).name.replace("__main__.py", "bulkjobs"), *sys.argv[1:]])
+    words = [word for word in sys.argv[1:] if not word.startswith("--run-id=")]
+    if "--run-id" in words:
+        at = words.index("--run-id")
+        del words[at : at + 2]
+    return shlex.join([Path(sys.argv[0]).name.replace("__main__.py", "bulkjobs"), *words])

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from bulkjobs.cli import options
 from bulkjobs.cli.collector import collect_rarely
+from bulkjobs.cli.colours import is_lively
 from bulkjobs.cli.documents import write_text
 from bulkjobs.cli.given import Given, expander_of, limits_of, target_of
 from bulkjobs.cli.log_setup import open_log
@@ -23,11 +24,11 @@ from bulkjobs.cli.problems import (
     counts,
     document,
     github_annotations,
-    number_of,
     show_error,
     show_grouped,
 )
 from bulkjobs.cli.summary import write_json
+from bulkjobs.counted import counted
 from bulkjobs.errors import AccessError, BulkJobsError, ExitCode, NotFinished, UsageError, worst
 from bulkjobs.inventory.problems import Problem
 from bulkjobs.logs import Log
@@ -205,11 +206,12 @@ async def _watch(verified: Verified, total: int, console: Console | None, log: L
 
 def _error_of(stop: Stop | None) -> BulkJobsError | None:
     from bulkjobs.dataflow.replies import Cause as Why  # noqa: PLC0415  # not without --server
+    from bulkjobs.engine.work import AGAIN  # noqa: PLC0415
 
     if stop is None:
         return None
     kind = NotFinished if stop.cause in (None, Why.QUOTA) else AccessError
-    return kind(f"verifyJob: {stop.reason}", stop.hint)
+    return kind(f"verifyJob: {stop.reason}", stop.hint or AGAIN)
 
 
 def _merge(found: _Found, paths: list[str], most: int) -> None:
@@ -248,11 +250,11 @@ def _report(found: _Found, given: Given, console: Console) -> None:
         show_grouped(console, found.problems, found.groups, found.errors + survey.warnings)
     if not given["quiet"]:
         if verified is not None:
-            console.print(Text(f"verifyJob: {number_of(verified.asked, 'row')} asked, {verified.refused:,} refused"))
-        console.print(Text(f"{number_of(survey.rows, 'row')}: {counts(found.errors, survey.warnings)}", style="bold"))
+            console.print(Text(f"verifyJob: {counted(verified.asked, 'row')} asked, {verified.refused:,} refused"))
+        console.print(Text(f"{counted(survey.rows, 'row')}: {counts(found.errors, survey.warnings)}", style="bold"))
     if found.error is not None:
         show_error(console, found.error)
 
 
 def _is_lively(given: Given, console: Console) -> bool:
-    return console.is_terminal and not given["quiet"]
+    return is_lively(console) and not given["quiet"]

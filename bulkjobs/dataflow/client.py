@@ -44,7 +44,7 @@ class CallFailed(NotFinished):
     """A call got no usable reply. ``answer`` is what was understood of it."""
 
     def __init__(self, call: str, answer: Answer) -> None:
-        super().__init__(f"{call}: {answer.message}")
+        super().__init__(f"{call}: {answer.message}", "try again; a call that only reads does no harm")
         self.answer = answer
 
 

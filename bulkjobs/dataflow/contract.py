@@ -47,7 +47,10 @@ class Contract:
         _in_range("--num-worker", self.num_worker, 2, 10)
         _in_range("--timeout-minutes", self.timeout_minutes, 1, 1440)
         if self.max_concurrent_runs is not None and self.max_concurrent_runs < 1:  # no upper end is documented
-            raise UsageError(f"--max-concurrent-runs {self.max_concurrent_runs}: must be 1 or more")
+            raise UsageError(
+                f"--max-concurrent-runs {self.max_concurrent_runs}: must be 1 or more",
+                "leave it out for the service's own",
+            )
 
     def create_body(self, name: str, nodes: bytes) -> bytes:
         """createJob's body. ``nodes`` is the JSON array of nodes; ``name`` is a valid job name (plain ASCII)."""
@@ -69,4 +72,4 @@ class Contract:
 
 def _in_range(option: str, value: int | None, low: int, high: int) -> None:
     if value is not None and not low <= value <= high:
-        raise UsageError(f"{option} {value}: must be from {low} to {high}")
+        raise UsageError(f"{option} {value}: must be from {low} to {high}", "leave it out for the service's own")

@@ -20,6 +20,9 @@ _SECRET_KEY = "ncloud_secret_access_key"  # noqa: S105  # the name of a key, not
 _NO_SECTION = "\0none"
 """Where configparser would look for inherited values: a section that no file can have."""
 
+_ELSEWHERE = "name another with --credentials-file, or set NCLOUD_ACCESS_KEY_ID and NCLOUD_SECRET_ACCESS_KEY"
+_FORM = "[DEFAULT], then ncloud_access_key_id = ..., then ncloud_secret_access_key = ..., a line each"
+
 
 def find_credentials(
     environment: Mapping[str, str], profile: str | None = None, file: Path | None = None
@@ -68,7 +71,7 @@ def _from_file(path: Path, profile: str | None) -> Credentials:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise AccessError(f"credentials file {path}: cannot be read: {reason}") from None
+        raise AccessError(f"credentials file {path}: cannot be read: {reason}", _ELSEWHERE) from None
     parser = configparser.RawConfigParser(
         default_section=_NO_SECTION, delimiters=("=",), strict=True, allow_no_value=False
     )
@@ -79,7 +82,8 @@ def _from_file(path: Path, profile: str | None) -> Credentials:
             parser.read_string(f"[DEFAULT]\n{text}")
     except configparser.Error as error:
         # The parser's own message quotes the line, which may hold a secret: only its kind is told.
-        raise AccessError(f"credentials file {path}: not a valid INI file ({type(error).__name__})") from None
+        message = f"credentials file {path}: not a valid INI file ({type(error).__name__})"
+        raise AccessError(message, f"write {_FORM}") from None
     section = profile or "DEFAULT"
     if not parser.has_section(section):
         match = next((name for name in parser.sections() if name.lower() == section.lower()), None)
@@ -91,7 +95,7 @@ def _from_file(path: Path, profile: str | None) -> Credentials:
     secret = parser.get(section, _SECRET_KEY, fallback="").strip()
     if not access or not secret:
         missing = _SECRET_KEY if access else _ACCESS_KEY
-        raise AccessError(f"credentials file {path}, profile {section!r}: {missing} is missing")
+        raise AccessError(f"credentials file {path}, profile {section!r}: {missing} is missing", f"add {missing} = ...")
     return _checked(access, secret, f"{path}, profile {section}")
 
 

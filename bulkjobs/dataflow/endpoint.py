@@ -20,7 +20,7 @@ def checked_endpoint(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"--endpoint: not a URL: {error}") from None
+        raise UsageError(f"--endpoint: not a URL: {error}", f"the default is {DEFAULT_ENDPOINT}") from None
     host = parts.hostname
     if parts.scheme not in ("http", "https") or not host:
         raise UsageError(f"--endpoint {url!r}: must be https://HOST", f"the default is {DEFAULT_ENDPOINT}")

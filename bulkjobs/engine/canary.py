@@ -6,6 +6,7 @@ import re
 from array import array
 from collections.abc import Iterable, Sequence
 
+from bulkjobs.counted import counted
 from bulkjobs.dataflow.contract import Api
 from bulkjobs.dataflow.replies import Verdict
 from bulkjobs.engine.protocol import RowState
@@ -71,4 +72,5 @@ def refused(canaries: Sequence[RowState], left: int, api: Api) -> str | None:
         if api is Api.V2025_03
         else "contract 2026-09 in use, --api 2025-03 leaves `type` out"
     )
-    return f"{len(rejected)} of {len(canaries)} first jobs were refused: {said}: {left:,} rows not sent; {hint}"
+    many = f"{len(rejected)} of {len(canaries)} first jobs were" if len(canaries) > 1 else "the first job was"
+    return f"{many} refused: {said}: {counted(left, 'row')} not sent; {hint}"

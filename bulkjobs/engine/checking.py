@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bulkjobs.counted import counted
 from bulkjobs.engine.canary import Shapes
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.ending import Result
@@ -100,7 +101,7 @@ class Checking:
                         self._journal.run, seq,
                     )  # fmt: skip
         await self._recorder.durable()
-        stop = Stop("invalid", f"the inventory has {survey.errors} errors; nothing was sent")
+        stop = Stop("invalid", f"the inventory has {counted(survey.errors, 'error')}; nothing was sent")
         self._journal.end_run("invalid", stop.reason, ExitCode.INVALID_INVENTORY, {}, self._clock.wall_ms())
         return Result(ExitCode.INVALID_INVENTORY, stop, survey.problems, survey.errors, survey.warnings)
 

@@ -54,6 +54,7 @@ def facts_of(tally: Tally, settings: Settings, rate: float, namespace: str, dura
         "listed": tally.listed,
         "list_lag_s": round(tally.list_lag, 3),
         "rate_permitted": settings.rate if settings.rate is not None else round(rate, 3),
+        "rate_auto": settings.rate is None,
         "rate_at_end": round(rate, 3),
         "limited_by": "concurrency" if tally.slots.were_the_limit else "rate",
         "settle_s": settings.settle,

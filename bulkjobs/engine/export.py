@@ -14,7 +14,7 @@ from bulkjobs.engine.pacing import AdaptiveLimiter
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.stops import stop_of
-from bulkjobs.engine.work import Tally
+from bulkjobs.engine.work import AGAIN, Tally
 from bulkjobs.errors import AccessError, NotFinished
 from bulkjobs.graph.exported import Refused, Shown
 from bulkjobs.logs import Log
@@ -66,7 +66,7 @@ async def live_jobs(
     except Fatal as error:
         stop = stop_of(error.cause, error.answer, clock.wall_ms())
         failure = AccessError if stop.cause in _ACCESS else NotFinished
-        raise failure(f"export: {stop.reason}", stop.hint) from None
+        raise failure(f"export: {stop.reason}", stop.hint or AGAIN) from None
     except Unreadable as error:
         raise NotFinished(f"export: the jobs cannot be read: {error}", "run the same command again") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from bulkjobs.counted import counted
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.settings import HaltRule
 
@@ -42,7 +43,8 @@ class HaltWatch:
     def _judge(self, cause: tuple[int | None, str | None], answer: Answer) -> str | None:
         said = f"HTTP {answer.http_status}" + (f" {answer.code}" if answer.code else "") + f": {answer.message}"
         if self.rule.count is not None and self._rejected >= self.rule.count:
-            return f"{self._rejected:,} rows were rejected (--halt {self.rule}), the last with {said}"
+            many = f"{counted(self._rejected, 'row')} {'was' if self._rejected == 1 else 'were'} rejected"
+            return f"{many} (--halt {self.rule}), the last with {said}"
         if self._answered < FIRST or self.rule.percent == 100:
             return None
         if self._causes[cause] >= _NEARLY_ALL * self._answered:

@@ -27,6 +27,7 @@ import math
 from collections.abc import Callable
 
 from bulkjobs.dataflow.replies import Answer
+from bulkjobs.engine.course import RateCourse
 from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.latency import Latency
 from bulkjobs.engine.learned import FLOOR, START, Learned
@@ -93,8 +94,10 @@ class RateControl:
         self._orders = False  # the service has sent a Retry-After
         self._anchor = 0.0
         self._strikes = 0
+        self.course = RateCourse()
 
     def sent(self, now: float) -> None:
+        self.course.note(now, self.rate)
         self._traffic.sent(now, self._latency.smooth)
 
     def answered(self, answer: Answer, sent_at: float, now: float) -> None:

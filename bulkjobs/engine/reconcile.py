@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from bulkjobs.counted import counted
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.change_recorder import ChangeRecorder
 from bulkjobs.engine.changer import NOTHING_MORE, Change, Changer, Leave
@@ -241,7 +242,7 @@ class Reconcile(Submit):
         deletes = len(plan.of(Action.DELETE))
         if self._mode.max_delete.allows(deletes, plan.owned):
             return None
-        reason = f"{deletes} jobs would be deleted, more than --max-delete {self._mode.max_delete}"
+        reason = f"{counted(deletes, 'job')} would be deleted, more than --max-delete {self._mode.max_delete}"
         if self._mode.max_delete.count is None:
             reason += f" of the {plan.owned} that this namespace has made"
         stop = Stop("refused", reason, f"nothing was sent; look at the plan, then say --max-delete {deletes}")

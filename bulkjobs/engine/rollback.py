@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from bulkjobs.counted import counted
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.change_protocol import Sight
@@ -245,7 +246,7 @@ class Rollback:
     def _refuse(self, deletes: int, made: int) -> Refusal | None:
         if self._max_delete.allows(deletes, made):
             return None
-        reason = f"{deletes} jobs would be deleted, more than --max-delete {self._max_delete}"
+        reason = f"{counted(deletes, 'job')} would be deleted, more than --max-delete {self._max_delete}"
         stop = Stop("refused", reason, f"nothing was deleted; look at the list, then say --max-delete {deletes}")
         return Refusal(stop, ExitCode.NEEDS_DECISION)
 

@@ -10,6 +10,7 @@ import asyncio
 from array import array
 from collections.abc import Callable, Coroutine, Sequence
 
+from bulkjobs.counted import counted
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.backoff import RetryBudget
 from bulkjobs.engine.canary import CROWD
@@ -48,7 +49,7 @@ class TooMany(Exception):
     """The plan has more creates than it may have."""
 
     def __init__(self, planned: int, permitted: int) -> None:
-        super().__init__(f"the plan has {planned:,} jobs to create, more than --max-jobs {permitted:,}")
+        super().__init__(f"the plan has {counted(planned, 'job')} to create, more than --max-jobs {permitted:,}")
 
 
 class Submit:
@@ -308,7 +309,8 @@ class Submit:
 
     def _facts(self) -> dict[str, object]:
         duration = self._clock.monotonic() - self._begun
-        return facts_of(self.tally, self._settings, self._control.rate, self.namespace, duration)
+        facts = facts_of(self.tally, self._settings, self._control.rate, self.namespace, duration)
+        return facts | {"rate_course": self._control.course.points(self._begun)}
 
     def _count_the_rest(self) -> None:
         """Rows that were never taken up have no outcome of their own yet."""

@@ -90,6 +90,10 @@ class Tally:
             self.unknown += 1
 
 
+AGAIN = "run the same command again: rows that have their job are left alone"
+"""What to do where a stop does not say it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Why a run ends early. ``state`` is the run's, ``cause`` the service's, if it was the service."""

@@ -14,7 +14,7 @@ class CellError(Exception):
     from 1), ``hint`` how to mend it. All of them are one line and safe to print.
     """
 
-    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+    def __init__(self, code: str, message: str, hint: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

@@ -7,8 +7,11 @@ from itertools import repeat
 
 from bulkjobs.errors import UsageError
 from bulkjobs.graph.columns import NAME, NODES, names_itself, used_columns
+from bulkjobs.graph.lacking import lacked, lacking
 from bulkjobs.graph.layout import Layout
 from bulkjobs.graph.names import default_name
+from bulkjobs.graph.optional import optional_columns
+from bulkjobs.graph.references import Text
 from bulkjobs.inventory.rows import Chunk
 
 Texts = Mapping[str, Sequence[str]]
@@ -21,6 +24,7 @@ class CellTexts:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._columns = used_columns(layout)
+        self._optional = optional_columns(layout)
         self._names_itself = names_itself(layout)
 
     def of(self, chunk: Chunk) -> dict[str, Sequence[str]]:
@@ -51,7 +55,11 @@ class CellTexts:
             return texts[name]
         if name in asked:
             circle = " → ".join([*asked[asked.index(name) :], name])
-            hint = "a row without a name has it made from bucket and prefix" if NAME in asked else None
+            hint = (
+                "a row without a name has it made from bucket and prefix"
+                if NAME in asked
+                else "leave one of the defaults out"
+            )
             raise UsageError(f"layout {self._layout.source}: defaults.{name}: a circle: {circle}", hint)
         if name == NAME and self._names_itself:
             texts[NAME] = self._row_names(given, texts, count, (*asked, NAME))
@@ -64,17 +72,22 @@ class CellTexts:
                 fallback: Sequence[str] = [literal] * count
             else:
                 needed = {n: self._text(n, given, texts, count, (*asked, name)) for n in default.names}
-                fallback = (
-                    needed[default.whole]
-                    if default.whole is not None
-                    else [
-                        default.fill(dict(zip(needed, cell, strict=True)))
-                        for cell in zip(*needed.values(), strict=True)
-                    ]
-                )
+                fallback = needed[default.whole] if default.whole is not None else self._filled(default, needed)
             cells = fallback if cells is None else [a or b for a, b in zip(cells, fallback, strict=True)]
         texts[name] = cells if cells is not None else [""] * count
         return texts[name]
+
+    def _filled(self, default: Text, needed: Texts) -> list[str]:
+        """What a default comes to in every row; a text of ``lacking`` where a cell is empty that it needs."""
+        must = [(place, lacking(name)) for place, name in enumerate(needed) if name not in self._optional]
+        rows = zip(*needed.values(), strict=True)
+        if not any("" in cells for cells in needed.values()):
+            return [default.fill(dict(zip(needed, cells, strict=True))) for cells in rows]
+        return [
+            next((lack for place, lack in must if not cells[place]), None)
+            or default.fill(dict(zip(needed, cells, strict=True)))
+            for cells in rows
+        ]
 
     def _row_names(
         self,
@@ -88,7 +101,12 @@ class CellTexts:
             return cells
         buckets, prefixes = (self._text(name, given, texts, count, asked) for name in ("bucket", "prefix"))
         if cells is None:
-            return [default_name(b, p) if b and p else "" for b, p in zip(buckets, prefixes, strict=True)]
-        return [
-            name or (default_name(b, p) if b and p else "") for name, b, p in zip(cells, buckets, prefixes, strict=True)
-        ]
+            return [_made(bucket, prefix) for bucket, prefix in zip(buckets, prefixes, strict=True)]
+        return [name or _made(bucket, prefix) for name, bucket, prefix in zip(cells, buckets, prefixes, strict=True)]
+
+
+def _made(bucket: str, prefix: str) -> str:
+    """The name of a row that has none; empty where there is nothing to make it from."""
+    if not (bucket and prefix) or lacked(bucket) or lacked(prefix):
+        return ""
+    return default_name(bucket, prefix)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bulkjobs.graph.layout import Layout
 from bulkjobs.graph.template import Template, compile_template
-from bulkjobs.graph.values import Kind
+from bulkjobs.graph.values import Kind, accepted_text
 
 NAME, NODES = "name", "nodes"
 
@@ -41,6 +41,7 @@ class Column:
 
 @dataclass(slots=True)
 class _Use:
+    accepts: str | None = None
     kinds: list[Kind] = field(default_factory=list)
     words: list[tuple[str, ...]] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
@@ -50,7 +51,9 @@ class _Use:
 def columns_of(layout: Layout) -> list[Column]:
     """Every column of ``layout``, in the order in which a person would fill them in."""
     uses = _uses(layout, compile_template(layout))
-    return [_name(layout, uses), *(_column(layout, name, use) for name, use in uses.items() if name != NAME), _nodes()]
+    # As the layout describes them, if it does: its author knows what comes first.
+    names = dict.fromkeys((*(name for name in layout.notes if name in uses), *uses))
+    return [_name(layout, uses), *(_column(layout, name, uses[name]) for name in names if name != NAME), _nodes()]
 
 
 def names_itself(layout: Layout) -> bool:
@@ -70,12 +73,16 @@ def used_columns(layout: Layout) -> list[str]:
 
 def _uses(layout: Layout, template: Template) -> Mapping[str, _Use]:
     uses: dict[str, _Use] = {}
+    nodes = {node.key: node for node in layout.nodes}
     conditional = {name for node in layout.nodes if node.when is not None for name in node.when.names}
     for slot in template.slots:
         for name in slot.columns:
             use = uses.setdefault(name, _Use())
-            use.kinds.append(slot.kind)
+            # Of a list in the layout, a cell is a text within an item; of a text, it is all of it.
+            value = nodes[slot.node].values.get(slot.key)
+            use.kinds.append(Kind.TEXT if isinstance(value, list) else slot.kind)
             use.places.append(f"{slot.node}.{slot.key}")
+            use.accepts = use.accepts or accepted_text(nodes[slot.node].type, slot.key)
             use.required |= not slot.is_optional and name not in layout.defaults and name not in conditional
             if slot.kind is Kind.CHOICE:
                 use.words.append(slot.words)
@@ -100,7 +107,6 @@ def _uses(layout: Layout, template: Template) -> Mapping[str, _Use]:
 def _column(layout: Layout, name: str, use: _Use) -> Column:
     note = layout.notes.get(name)
     default = layout.defaults.get(name)
-    kind = next((kind for kind in use.kinds if kind is not Kind.TEXT), Kind.TEXT)
     allowed = tuple(word for word in (use.words[0] if use.words else ()) if all(word in words for words in use.words))
     about = note.about if note is not None and note.about else f"used as {', '.join(use.places) or 'a condition'}"
     return Column(
@@ -108,11 +114,18 @@ def _column(layout: Layout, name: str, use: _Use) -> Column:
         about,
         use.required,
         None if default is None else _written(default.parts),
-        ", ".join(allowed) if allowed else _ACCEPTS[kind] if kind is not Kind.CHOICE else "a word",
+        _accepted(use, allowed),
         allowed,
         note.example if note is not None else None,
         tuple(use.places),
     )
+
+
+def _accepted(use: _Use, allowed: tuple[str, ...]) -> str:
+    kind = next((kind for kind in use.kinds if kind is not Kind.TEXT), Kind.TEXT)
+    if allowed or kind is Kind.CHOICE:
+        return ", ".join(allowed) or "a word"
+    return (use.accepts if kind is Kind.TEXT else None) or _ACCEPTS[kind]
 
 
 def _name(layout: Layout, uses: Mapping[str, _Use]) -> Column:

@@ -136,6 +136,9 @@ class Expander:
                 is_known = column in work.missing or (column == NAME and i in work.nameless)
                 if fragment.code == "empty" and is_known:
                     work.bad[i] = True  # said once, of the header, or of what the name is made of
+                elif fragment.code == "empty" and column != fragment.column:
+                    hint = f"fill it in, or `{fragment.column}`, whose default in the layout needs it"
+                    work.say(i, column, "empty", "error", f"`{column}` is empty", hint)
                 else:
                     through = "" if column == fragment.column else f"as `{fragment.column}`: "
                     work.say(i, column, fragment.code, "error", through + fragment.message, fragment.hint)

@@ -225,12 +225,15 @@ def _visible(token: _Token) -> str:
     return token.raw
 
 
+_EXAMPLE = 'as in name EQ "A"'
+
+
 def _unexpected(text: str, at: int, expected: str, hint: str | None = None) -> CellError:
     """What stands at ``at``, past the blanks, in place of what was expected."""
     start = len(text) - len(text[at:].lstrip())
     place, stop = f"at character {start + 1}", text[start : start + 1]
     if not stop:
-        return CellError(_SYNTAX, f"{place}: expected {expected}, but the filter ends", hint or 'as in name EQ "A"')
+        return CellError(_SYNTAX, f"{place}: expected {expected}, but the filter ends", hint or _EXAMPLE)
     if stop in "()":
         return CellError("filter-parentheses", f"{place}: a filter cannot have parentheses", _CHAINED)
     token = _TOKEN.match(text, start)
@@ -240,7 +243,7 @@ def _unexpected(text: str, at: int, expected: str, hint: str | None = None) -> C
     if token is None:
         hint = _stray_hint(stop, expected) or hint
     found = _label(token[0]) if token else shown(stop)
-    return CellError(_SYNTAX, f"{place}: expected {expected}, found {found}", hint)
+    return CellError(_SYNTAX, f"{place}: expected {expected}, found {found}", hint or _EXAMPLE)
 
 
 def _stray_hint(stop: str, expected: str) -> str | None:

@@ -9,8 +9,11 @@ from bulkjobs.graph.cell_error import CellError
 from bulkjobs.graph.cell_texts import Texts
 from bulkjobs.graph.chunk_work import ChunkWork
 from bulkjobs.graph.columns import NAME, names_itself
+from bulkjobs.graph.lacking import lacked
 from bulkjobs.graph.layout import Layout
 from bulkjobs.graph.names import are_names, check_name
+
+_NEEDED = "fill it in: the job's name needs it"
 
 
 class JobNames:
@@ -35,6 +38,10 @@ class JobNames:
                 try:
                     check_name(name)
                 except CellError as error:
+                    if cause := lacked(name):
+                        work.say(i, cause, "empty", "error", f"`{cause}` is empty", _NEEDED)
+                        out[i] = None
+                        continue
                     self._bad_name(work, i, name, error)
                     out[i] = name or None
         for part in job_name.names if job_name.whole != NAME else ():
@@ -51,7 +58,7 @@ class JobNames:
             if part == NAME and self._names_itself:
                 work.nameless[i] = None
             elif part not in work.missing:
-                work.say(i, part, "empty", "error", f"`{part}` is empty", "fill it in: the job's name needs it")
+                work.say(i, part, "empty", "error", f"`{part}` is empty", _NEEDED)
             work.bad[i] = True
 
     def _bad_name(self, work: ChunkWork, i: int, name: str, error: CellError) -> None:

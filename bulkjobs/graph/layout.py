@@ -96,8 +96,12 @@ def read_layout(text: str, source: str, variables: Mapping[str, str]) -> Layout:
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise UsageError(f"layout {source}: not valid TOML: {str(error)[:300] or type(error).__name__}") from None
+        message = f"layout {source}: not valid TOML: {str(error)[:300] or type(error).__name__}"
+        raise UsageError(message, "`bulkjobs init DIR` writes a layout to start from") from None
     return _Reader(source, document, variables).layout()
+
+
+_IN_QUOTES = "write it between quotes"
 
 
 class _Reader:
@@ -137,17 +141,17 @@ class _Reader:
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str):
-            self._fail(where, "must be a text")
+            self._fail(where, "must be a text", _IN_QUOTES)
         try:
             return parse_text(str(value), self._variables)
         except BadReference as error:
-            self._fail(where, str(error))
+            self._fail(where, str(error), "for example ${bucket}")
 
     def _merged(self, given: Mapping[str, str]) -> dict[str, str]:
         declared = {}
         for key, value in self._table("variables").items():
             if not isinstance(value, str | int) or isinstance(value, bool):
-                self._fail(f"variables.{key}", "must be a text")
+                self._fail(f"variables.{key}", "must be a text", _IN_QUOTES)
             self._refuse_raw(key, f"variables.{key}")
             declared[key.strip().lower()] = str(value)
         wanted = {key.strip().lower(): value for key, value in given.items()}
@@ -156,7 +160,8 @@ class _Reader:
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise UsageError(f"layout {self._source}: --set {key}: its value is not UTF-8 text") from None
+                message = f"layout {self._source}: --set {key}: its value is not UTF-8 text"
+                raise UsageError(message, "type it again in a terminal that speaks UTF-8") from None
             if key not in declared and (key not in used or key == _RAW):
                 near = nearest(key, declared)
                 hint = f"did you mean {near!r}?" if near else f"write ${{{key}}} in the layout, or leave --set out"
@@ -191,9 +196,9 @@ class _Reader:
             short = stands_for.get(name)
             if short is not None and short in value:
                 if name in value:
-                    self._fail(f"{where}.{name}", f"is given twice: {short!r} says it too")
+                    self._fail(f"{where}.{name}", f"is given twice: {short!r} says it too", "leave one of them out")
             elif name not in value:
-                self._fail(f"{where}.{short or name}", "is missing")
+                self._fail(f"{where}.{short or name}", "is missing", f"a {cls.__struct_config__.tag} needs it")
 
     def _parents(self, cls: type[Node], value: dict[str, Any], where: str) -> tuple[str, ...]:
         implied: tuple[object, ...] = ()
@@ -201,16 +206,17 @@ class _Reader:
             implied = (value["left"], value["right"])
             for side in ("left", "right"):
                 if not isinstance(value[side], str):
-                    self._fail(f"{where}.{side}", "must be the key of a node")
+                    self._fail(f"{where}.{side}", "must be the key of a node", f'for example {side} = "orders"')
         elif cls is TransformSql:
             sources = value["sources"]
             if not isinstance(sources, dict) or not sources:
-                self._fail(f"{where}.sources", 'must be a table of node = "name in the SQL"')
+                hint = 'for example sources = { orders = "o", customers = "c" }'
+                self._fail(f"{where}.sources", 'must be a table of node = "name in the SQL"', hint)
             implied = tuple(sources)
         given = value.get("parents", list(implied))
         given = [given] if isinstance(given, str) else given
         if not isinstance(given, list) or not all(isinstance(parent, str) for parent in given):
-            self._fail(f"{where}.parents", "must be a list of node keys")
+            self._fail(f"{where}.parents", "must be a list of node keys", 'for example parents = ["source"]')
         if "parents" in value and implied and set(given) != set(implied):
             self._fail(f"{where}.parents", "are not the nodes that it names otherwise", "leave `parents` out here")
         return tuple(given)
@@ -240,7 +246,7 @@ class _Reader:
                     below += [(f"{where}[{place}]", inner) for place, inner in enumerate(value)]
             level = below
         if level:
-            self._fail(level[0][0][:200], f"is nested more than {_DEEPEST} levels deep")
+            self._fail(level[0][0][:200], f"is nested more than {_DEEPEST} levels deep", "write it flatter")
 
     def _note(self, key: str, value: object) -> ColumnNote:
         where = f"columns.{key}"
@@ -250,12 +256,12 @@ class _Reader:
         about, example = value.get("about"), value.get("example")
         for name, text in (("about", about), ("example", example)):
             if text is not None and not isinstance(text, str):
-                self._fail(f"{where}.{name}", "must be a text")
+                self._fail(f"{where}.{name}", "must be a text", _IN_QUOTES)
         return ColumnNote(about, example)
 
     def _column(self, name: str, section: str) -> str:
         if name.strip().lower() in self._variables:
-            self._fail(f"{section}.{name}", "is a variable and cannot be a column too")
+            self._fail(f"{section}.{name}", "is a variable and cannot be a column too", "call one of them otherwise")
         return name.strip().lower()
 
     def _table(self, name: str) -> dict[str, Any]:
@@ -271,7 +277,7 @@ class _Reader:
                 hint = f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}"
                 self._fail(f"{where}.{key}".strip("."), "unknown key", hint)
 
-    def _fail(self, where: str, message: str, hint: str | None = None) -> NoReturn:
+    def _fail(self, where: str, message: str, hint: str) -> NoReturn:
         raise UsageError(f"layout {self._source}: {where}: {message}", hint)
 
 

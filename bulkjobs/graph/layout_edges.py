@@ -19,7 +19,7 @@ Edges = Mapping[str, tuple[str, ...]]
 class Fail(Protocol):
     """Raises UsageError. ``where`` is the key of the layout, as in ``nodes.target.parents``."""
 
-    def __call__(self, where: str, message: str, hint: str | None = None) -> NoReturn: ...
+    def __call__(self, where: str, message: str, hint: str) -> NoReturn: ...
 
 
 def check_edges(types: Mapping[str, type[Node]], parents: Edges, fail: Fail) -> None:

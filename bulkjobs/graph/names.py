@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+from bulkjobs.counted import counted
 from bulkjobs.graph.cell_error import CellError, shown
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{2,99}")
@@ -64,7 +65,7 @@ def _fault(text: str) -> str:
     if strange:
         return f"a job name cannot have {shown(strange.group())}, at character {strange.end()}"
     if len(text) > _MOST:
-        return f"the job name has {len(text)} characters, {len(text) - _MOST} too many"
+        return f"the job name has {counted(len(text), 'character')}, {len(text) - _MOST} too many"
     if len(text) < _LEAST:
         return f"the job name has {len(text)} characters, {_LEAST - len(text)} too few"
     return f"a job name starts with a letter or '_', not with {shown(text[0])}"

@@ -116,5 +116,5 @@ def _check_conditions(node: n.TransformJoin, place: int, label: str) -> Iterator
             yield _error("join-head", place, label, message, hint)
 
 
-def _error(code: str, place: int, label: str, what: str, hint: str | None) -> Finding:
+def _error(code: str, place: int, label: str, what: str, hint: str) -> Finding:
     return Finding("error", code, f"node {quoted(label)}: {what}", place, hint)

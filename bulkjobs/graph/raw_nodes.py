@@ -26,7 +26,9 @@ def read_nodes(text: str) -> list[Node]:
     if not isinstance(raw, list) or not raw:
         raise CellError("bad-json", "`nodes` must be a list of nodes", 'paste the value of "nodes" of a request body')
     if len(raw) > _MOST:
-        raise CellError("too-many-nodes", f"`nodes` has {len(raw)} nodes; at most {_MOST:,} are possible")
+        raise CellError(
+            "too-many-nodes", f"`nodes` has {len(raw)} nodes; at most {_MOST:,} are possible", "split the job"
+        )
     return [_node(item, f"node {place}") for place, item in enumerate(raw, start=1)]
 
 
@@ -67,19 +69,21 @@ def _bad_places(nodes: Sequence[Node], labels: Sequence[str]) -> Iterator[Verdic
 
 def _node(item: object, where: str) -> Node:
     if not isinstance(item, dict):
-        raise CellError("bad-json", f"{where} must be an object")
+        raise CellError("bad-json", f"{where} must be an object", 'paste the value of "nodes" of a request body')
     word = item.get("type")
     cls = NODE_TYPES.get(word) if isinstance(word, str) else None
     if cls is None:
         near = nearest(str(word)[:60], NODE_TYPES)
         raise CellError(
-            "unknown-node-type", f"{where}: unknown type {str(word)[:60]!r}", f"did you mean {near}?" if near else None
+            "unknown-node-type",
+            f"{where}: unknown type {str(word)[:60]!r}",
+            f"did you mean {near}?" if near else f"one of {', '.join(NODE_TYPES)}",
         )
     refuse_unknown(item, cls, where, DEEPEST)
     try:
         return msgspec.convert(item, cls)
     except msgspec.ValidationError as error:
-        raise CellError("bad-json", f"{where}: {error}") from None
+        raise CellError("bad-json", f"{where}: {error}", "`bulkjobs expand` shows what such nodes look like") from None
 
 
 def _renumbered(node: Node, ids: dict[int, int]) -> Node:

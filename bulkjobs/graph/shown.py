@@ -17,6 +17,8 @@ from bulkjobs.graph.nodes import NODE_TYPES, Node
 from bulkjobs.graph.wire import DEEPEST, item_of, keys_of
 from bulkjobs.plain import plain
 
+_LEFT = "leave this job to the console: it holds what this release does not know"
+
 
 def sendable(nodes: object) -> list[Node]:
     """``nodes`` of a job, decoded JSON of untrusted origin, in their order. Raises CellError."""
@@ -29,16 +31,16 @@ def _node(node: object, where: str) -> Node:
     word = node.get("type") if isinstance(node, dict) else None
     cls = NODE_TYPES.get(word) if isinstance(word, str) else None
     if cls is None:
-        raise CellError("unknown-node-type", f"{where}: unknown type {plain(str(word), 60)}")
+        raise CellError("unknown-node-type", f"{where}: unknown type {plain(str(word), 60)}", _LEFT)
     try:
         return msgspec.convert({"type": word} | _record(node, cls, where, DEEPEST), cls)
     except msgspec.ValidationError as error:
-        raise CellError("bad-node", plain(f"{where}: {error}", 300)) from None
+        raise CellError("bad-node", plain(f"{where}: {error}", 300), _LEFT) from None
 
 
 def _record(value: object, cls: type[msgspec.Struct], where: str, deeper: int) -> dict[str, object]:
     if not isinstance(value, dict) or not deeper:
-        raise CellError("bad-node", f"{where}: {'nested too deeply' if not deeper else 'not an object'}")
+        raise CellError("bad-node", f"{where}: {'nested too deeply' if not deeper else 'not an object'}", _LEFT)
     found = {}
     for name, key in keys_of(cls).items():
         shown = value.get(name)

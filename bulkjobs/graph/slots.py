@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from bulkjobs.graph.cell_error import CellError
+from bulkjobs.graph.lacking import lacked
 from bulkjobs.graph.values import Kind, Make
 from bulkjobs.graph.wire import json_of
 
@@ -78,7 +79,7 @@ class Slot:
         self.columns = tuple(columns)
         self._make = make
         self._prefix = prefix
-        self._required = [column for column in self.columns if column not in may_be_empty]
+        self._may_be_empty = may_be_empty
         self.is_optional = is_optional
         self.words = words
         self.place = place
@@ -122,9 +123,12 @@ class Slot:
         return self._fragment(dict(zip(self.columns, cells, strict=True)))
 
     def _fragment(self, cells: Mapping[str, str]) -> Fragment:
-        for column in self._required:
-            if not cells[column]:
+        for column in self.columns:
+            if not cells[column] and column not in self._may_be_empty:
                 return Bad(column, "empty", f"`{column}` is empty", f"fill it in: {self.node} needs it as {self.key}")
+            if cause := lacked(cells[column]):
+                hint = f"fill it in, or `{column}`, whose default in the layout needs it"
+                return Bad(cause, "empty", f"`{cause}` is empty", hint)
         try:
             return self._prefix + self._make(cells)
         except CellError as error:

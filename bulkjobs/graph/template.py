@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from bulkjobs.graph.cell_error import CellError
 from bulkjobs.graph.ids import key_parts
 from bulkjobs.graph.layout import Layout, LayoutNode
 from bulkjobs.graph.nodes import Node, TransformFilter, TransformJoin, TransformSql
+from bulkjobs.graph.optional import optional_columns
 from bulkjobs.graph.order import parents_first
 from bulkjobs.graph.references import BadReference, Text, parse_text
 from bulkjobs.graph.slots import Slot
@@ -76,8 +77,7 @@ class _Compiler:
         self._parts = key_parts(self._all)
         self._pieces: list[Piece] = []
         self._values: dict[tuple[str, str], bytes | Slot] = {}
-        conditional = {name for node in layout.nodes if node.when is not None for name in node.when.names}
-        self._optional = conditional | {name for name in layout.defaults if _may_be_empty(layout, name, conditional)}
+        self._optional = optional_columns(layout)
         self._stands_for = self._moved_up()
 
     def template(self) -> Template:
@@ -135,7 +135,9 @@ class _Compiler:
         key = node.values[side]
         found = self._stands_for[key]
         if len(found) != 1:
-            self._fail(node, side, f"`when` drops node {key!r}, and a join needs both its sides")
+            self._fail(
+                node, side, f"`when` drops node {key!r}, and a join needs both its sides", "take the `when` away"
+            )
         self._id(found[0])
 
     def _sources(self, node: LayoutNode) -> None:
@@ -176,18 +178,20 @@ class _Compiler:
         kind = kind or kind_of(node.type, key)
         is_number = isinstance(value, int) and not isinstance(value, bool)
         if kind in (Kind.TEXT, Kind.CHOICE, Kind.INTEGER) and not (isinstance(value, str) or is_number):
-            self._fail(node, key.name, "must be a text")
+            self._fail(node, key.name, "must be a text", "write it between quotes")
         if kind is Kind.FILTER and not isinstance(value, str):
             self._fail(node, key.name, "must be a text", "several filters are several nodes")
         if kind is Kind.TEXT and value == "" and key.required:
-            self._fail(node, key.name, "is empty")
+            self._fail(node, key.name, "is empty", "write a text, or ${column}")
         if kind in (Kind.FIELDS, Kind.NAMES, Kind.OBJECTS) and not isinstance(value, str | list):
-            self._fail(node, key.name, "must be a text or a list")
+            self._fail(
+                node, key.name, "must be a text or a list", "write ${column} between quotes, or a list of its items"
+            )
         try:
             columns, make = maker(node.type, key, kind, value, self._parse)
             piece: bytes | Slot = prefix + make({}) if not columns else b""
         except BadReference as error:
-            self._fail(node, key.name, str(error))
+            self._fail(node, key.name, str(error), "for example ${bucket}")
         except CellError as error:
             self._fail(node, key.name, error.message, error.hint)
         if columns:
@@ -220,22 +224,8 @@ class _Compiler:
         parts = tuple(self._values[node.key, key] for key in keys)
         return Place(node, (json_of(keys[0]), *parts), self._values.get((node.key, "updateType")))
 
-    def _fail(self, node: LayoutNode, key: str, message: str, hint: str | None = None) -> Any:
+    def _fail(self, node: LayoutNode, key: str, message: str, hint: str) -> Any:
         raise UsageError(f"layout {self._layout.source}: nodes.{node.key}.{key}: {message}", hint)
-
-
-def _may_be_empty(layout: Layout, name: str, conditional: Set[str]) -> bool:
-    """Whether a column may be empty although a node needs it: by ``x = ""``, or by a default that itself may be."""
-    seen: set[str] = set()
-    while name not in seen:
-        if name in conditional:
-            return True
-        seen.add(name)
-        default = layout.defaults.get(name)
-        if default is None or default.whole is None:
-            return default is not None and default.literal == ""
-        name = default.whole
-    return False
 
 
 ADDRESS: Mapping[type[Node], Sequence[str]] = {

@@ -145,6 +145,18 @@ def _text_check(cls: type, key: str) -> Callable[[str], None] | None:
     return None
 
 
+_ACCEPTED = {
+    "bucketName": "3 to 63 lower-case letters, digits, '.' and '-'",
+    "prefix": "a folder in the bucket, without a leading slash",
+    "regionNo": "a number",
+}
+
+
+def accepted_text(cls: type, key: str) -> str | None:
+    """In words, what a text must be that is checked; None: any will do."""
+    return _ACCEPTED.get(key) if _text_check(cls, key) is not None else None
+
+
 def check_region(text: str) -> None:
     """Raises CellError (``bad-region``) for what is no region number."""
     if not (text.isascii() and text.isdigit()):
@@ -176,7 +188,9 @@ def _names(value: Any) -> bytes:
         is_json = value.lstrip().startswith("[")
         value = decode_json(value, "the list") if is_json else [name.strip() for name in value.split(",")]
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
-        raise CellError("bad-names", "must be names with commas between them, or a JSON list of texts")
+        raise CellError(
+            "bad-names", "must be names with commas between them, or a JSON list of texts", "for example id, name"
+        )
     return json_of(value)
 
 

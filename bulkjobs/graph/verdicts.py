@@ -66,5 +66,6 @@ def _filter_values(nodes: Sequence[Node], labels: Sequence[str]) -> list[Verdict
             message = value_problem(condition, word) if word else None
             if message:
                 message = f"node {quoted(labels[place])}: {message}"
-                found.append(Verdict(labels[place], "warning", "value-type", message, None))
+                hint = "compare with a value of that type, or correct the type in the list of fields"
+                found.append(Verdict(labels[place], "warning", "value-type", message, hint))
     return found

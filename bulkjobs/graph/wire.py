@@ -41,24 +41,27 @@ def item_of(annotation: Any) -> type[msgspec.Struct] | None:
     return None
 
 
+_AS_DOCUMENTED = "write it as the documentation of createJob has it; `bulkjobs expand` shows others"
+
+
 def read_list(value: object, item: type[msgspec.Struct], what: str) -> list[Any]:
     """``value`` as a list of ``item``. Raises CellError for a wrong type, and for a key that is not known."""
     if not isinstance(value, list):
-        raise CellError("bad-json", f"{what} must be a list")
+        raise CellError("bad-json", f"{what} must be a list", "write its items between [ and ]")
     for place, element in enumerate(value, start=1):
         refuse_unknown(element, item, f"{what}, item {place}", DEEPEST)
     try:
         return msgspec.convert(value, list[item])  # type: ignore[valid-type]  # a class known at run time
     except msgspec.ValidationError as error:
-        raise CellError("bad-json", f"{what}: {error}") from None
+        raise CellError("bad-json", f"{what}: {error}", _AS_DOCUMENTED) from None
 
 
 def refuse_unknown(value: object, cls: type[msgspec.Struct], where: str, deeper: int) -> None:
     """Raises CellError for a key that ``cls`` does not have, here and in the lists below."""
     if not deeper:
-        raise CellError("nested-too-deeply", f"{where}: nested more than {DEEPEST} levels deep")
+        raise CellError("nested-too-deeply", f"{where}: nested more than {DEEPEST} levels deep", "write it flatter")
     if not isinstance(value, dict):
-        raise CellError("bad-json", f"{where} must be an object")
+        raise CellError("bad-json", f"{where} must be an object", "write it between { and }")
     known = keys_of(cls)
     tag = cls.__struct_config__.tag_field
     for key, inner in value.items():
@@ -67,7 +70,9 @@ def refuse_unknown(value: object, cls: type[msgspec.Struct], where: str, deeper:
         if key not in known:
             near = nearest(key, known)
             raise CellError(
-                "unknown-key", f"{where}: unknown key {key[:60]!r}", f"did you mean {near!r}?" if near else None
+                "unknown-key",
+                f"{where}: unknown key {key[:60]!r}",
+                f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}",
             )
         item = item_of(known[key].type)
         if item is not None and isinstance(inner, list):
@@ -85,4 +90,8 @@ def decode_json(text: str, what: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise CellError("bad-json", f"{what} is not valid JSON: {error}") from None
+        raise CellError(
+            "bad-json",
+            f"{what} is not valid JSON: {error}",
+            "texts and keys stand in double quotes, with a comma between items",
+        ) from None

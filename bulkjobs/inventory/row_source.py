@@ -75,7 +75,7 @@ def rows_from(
     1) and the column; StateError when the disk refuses; and what ``rows`` raises. Then nothing is left behind.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"rows_from: name {name!r}: letters, digits, '_' and '-', at most 64")
+        raise UsageError(f"rows_from: name {name!r}: letters, digits, '_' and '-', at most 64", "for example 'orders'")
     with _errors_of(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{name}.", suffix=".partial", dir=folder)

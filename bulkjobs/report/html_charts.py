@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bulkjobs.engine.records import Outcome
+from bulkjobs.report.html_course import Course, Line, steps, within
 from bulkjobs.report.html_words import MEANING, duration
 
 TOP, BOTTOM = 22, 172
@@ -64,13 +65,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class RateChart:
-    """Sends over time. ``width_s``: seconds that a bar stands for. ``limit``: where the permitted rate is, if known."""
+    """Sends over time. ``width_s``: seconds that a bar stands for. ``permitted``: the steps of that rate."""
 
     first: Sequence[Bar]
     again: Sequence[Bar]
     throttles: Sequence[Bar]
-    limit: float | None
-    permitted: str
+    permitted: Sequence[Line]
     width_s: str
     across: Sequence[Tick]
     up: Sequence[Tick]
@@ -99,23 +99,29 @@ def outcome_bar(counts: Mapping[str, int]) -> Sequence[Segment]:
     ]
 
 
-def rate_chart(first: Times, again: Times, throttled: Times, permitted: float | None) -> RateChart | None:
+def rate_chart(
+    first: Times, again: Times, throttled: Times, fixed: float | None, course: Course = ()
+) -> RateChart | None:
     """Sends a second, from the first send on; times in milliseconds since the epoch. None if nothing was sent.
 
     ``first``: a row's first send, ``again``: further ones, ``throttled``: refusals for being too fast. A bar stands
     for a whole number of the windows in which the rate is kept (``engine.pacing``), so a run that keeps its rate has
-    no bar above the permitted one.
+    no bar above the permitted one. ``fixed``: the rate that was given, if one was; ``course``: what was permitted when.
     """
     sends = np.concatenate([first, again])
     if not len(sends):
         return None
     start = int(sends.min())
     end = int(max(times.max() for times in (sends, throttled) if len(times)))
-    window = math.ceil(permitted) / permitted if permitted else 1.0
+    window = math.ceil(fixed) / fixed if fixed else 1.0
     width = window * _step((end - start) / 1000 / window)
     bars = int((end - start) / 1000 // width) + 1
     counts, retries, refusals = (_binned(times, start, width, bars) for times in (first, again, throttled))
-    highest = max(float((counts + retries).max()) / width, permitted or 0.0)
+    span = bars * width
+    permitted = within(course, start, start + 1000 * span)
+    peak = float((counts + retries).max()) / width
+    # A rate far beyond what was sent would press the bars flat.
+    highest = max(peak, fixed or 0.0, min(1.3 * peak, max((rate for _, rate in permitted), default=0.0)))
     up = _upward(highest)
     top = up[-1]
     height_of = (BOTTOM - TOP) / top
@@ -144,13 +150,11 @@ def rate_chart(first: Times, again: Times, throttled: Times, permitted: float | 
                     f"{when}: throttled {refusals[index]:,} {'time' if refusals[index] == 1 else 'times'}",
                 )
             )
-    span = bars * width
     return RateChart(
         solid,
         stacked,
         marks,
-        None if permitted is None else _rounded(BOTTOM - permitted * height_of),
-        "" if permitted is None else f"{permitted:,.4g}/s",
+        steps(permitted, start, start + 1000 * span, TOP, BOTTOM, height_of),
         duration(width),
         _across(span),
         [Tick(_rounded(BOTTOM - value * height_of), f"{value:,.4g}/s") for value in up],

@@ -22,6 +22,7 @@ from bulkjobs.plain import plain
 from bulkjobs.report import html_charts, html_words
 from bulkjobs.report.columns import RESULT
 from bulkjobs.report.figures import Figures
+from bulkjobs.report.html_course import Course, course_of, fixed_rate, is_rate
 from bulkjobs.report.html_rows import MOST_CHARACTERS, TableRows, json_chunks, json_for_script
 from bulkjobs.report.private_files import Draft
 
@@ -35,6 +36,9 @@ _NAMED = 100
 """Names that no row stands for, in each of their tables, at most."""
 
 _MANY_ATTEMPTS = 5
+
+_HELD_BACK = ("invalid", "halted")
+"""States of a run in which rows that were not sent waited because of others."""
 
 
 def write_page(
@@ -58,7 +62,7 @@ def write_page(
         "style": _trusted(style),
         "script": _trusted(script),
         **_of_run(run, summary, figures),
-        **_of_charts(summary, figures, attempts),
+        **_of_charts(run, summary, figures, attempts),
         **_of_table(rows, len(run.inventories)),
     }
     for part in environment.get_template("report.html").generate(context):
@@ -82,7 +86,7 @@ def _of_run(run: RunRecord, summary: Mapping[str, Any], figures: Figures) -> dic
 
 
 def _errors(run: RunRecord, summary: Mapping[str, Any]) -> list[dict[str, object]]:
-    """The groups of the summary, each with what to do. Rows that only waited for invalid ones come after these."""
+    """The groups of the summary, each with what to do. Rows that only waited because of others come after these."""
     groups = [
         {
             **group,
@@ -92,10 +96,12 @@ def _errors(run: RunRecord, summary: Mapping[str, Any]) -> list[dict[str, object
         }
         for group in summary["errors"]
     ]
-    return sorted(groups, key=lambda group: run.state == "invalid" and group["outcome"] == Outcome.NOT_SENT)
+    return sorted(groups, key=lambda group: run.state in _HELD_BACK and group["outcome"] == Outcome.NOT_SENT)
 
 
-def _of_charts(summary: Mapping[str, Any], figures: Figures, attempts: Iterator[AttemptRecord]) -> dict[str, object]:
+def _of_charts(
+    run: RunRecord, summary: Mapping[str, Any], figures: Figures, attempts: Iterator[AttemptRecord]
+) -> dict[str, object]:
     again: list[int] = []
     throttled: list[int] = []
     for attempt in attempts:
@@ -103,17 +109,29 @@ def _of_charts(summary: Mapping[str, Any], figures: Figures, attempts: Iterator[
             again.append(attempt.intended_at)
         if attempt.verdict == "throttled":
             throttled.append(attempt.ended_at or attempt.intended_at)
-    permitted = _rate(summary["rate"]["permitted_per_s"])
-    at_end = _rate(summary["facts"].get("rate_at_end"))
+    fixed, course = fixed_rate(run.facts), course_of(run)
     return {
         "rate": html_charts.rate_chart(
             _times(figures.sent_ms),
             np.array(again, np.int64),
             np.array(throttled, np.int64),
-            permitted,
+            fixed,
+            course,
         ),
-        "rate_fell_to": f"{at_end:,.4g}/s" if permitted and at_end and at_end < permitted else None,
+        "permitted": _permitted(run.facts, fixed, course),
         "latency": html_charts.latency_chart(_times(figures.elapsed_ms), summary["latency_ms"]),
+    }
+
+
+def _permitted(facts: Mapping[str, object], fixed: float | None, course: Course) -> dict[str, str | None]:
+    """The permitted rate in figures: the fixed one and what it fell to, or the one that was found out by the end."""
+    at_end = facts.get("rate_at_end")
+    last = at_end if is_rate(at_end) else course[-1][1] if course else None
+    is_other = last is not None and (fixed is None or last < fixed)
+    return {
+        "fixed": None if fixed is None else f"{fixed:,.4g}/s",
+        "fell_to": f"{last:,.4g}/s" if fixed is not None and is_other else None,
+        "found": f"{last:,.4g}/s" if fixed is None and is_other else None,
     }
 
 
@@ -148,10 +166,6 @@ def _by_attempts(figures: Figures) -> list[tuple[str, int]]:
     few = [(str(number), counted[number]) for number in range(1, _MANY_ATTEMPTS) if counted[number]]
     many = sum(rows for number, rows in counted.items() if number >= _MANY_ATTEMPTS)
     return [*few, (f"{_MANY_ATTEMPTS} or more", many)] if many else few
-
-
-def _rate(fact: object) -> float | None:
-    return float(fact) if isinstance(fact, int | float) and 0 < fact < float("inf") else None
 
 
 def _times(values: pa.ChunkedArray) -> html_charts.Times:

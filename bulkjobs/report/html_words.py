@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bulkjobs.counted import counted
 from bulkjobs.engine.records import SUCCEEDED, Outcome, RunRecord
 
 MEANING = {
@@ -29,8 +30,8 @@ _AGAIN = "Run the same command again: rows that have their job are left alone, a
 _CORRECT = "Correct the row in the inventory, or in retry.csv beside this page, and submit it again."
 
 _ADVICE = {
-    Outcome.DRIFTED: "Compare the two. If the inventory is right, delete the job in the console and submit retry.csv; "
-    "if the job is right, correct the row.",
+    Outcome.DRIFTED: "If the inventory is right, bulkjobs reconcile updates the job (bulkjobs plan shows "
+    "first what would change); if the job is right, correct the row.",
     Outcome.CONFLICT: "Give the row another name, or rename or delete the other job in the console; then submit it "
     "again.",
     Outcome.REJECTED: f"The service said why. {_CORRECT}",
@@ -101,6 +102,8 @@ def advice(outcome: Outcome, http_status: int | None, code: str | None, state: s
         for reply in ((http_status, code), (http_status, None)):
             if reply in _ADVICE_BY_REPLY:
                 return _ADVICE_BY_REPLY[reply]
+    if outcome is Outcome.NOT_SENT and http_status is None and code is None and state == "halted":
+        return "See to the reason, then run the same command again: rows that have their job are left alone."
     by_code = _ADVICE_BY_CODE.get((outcome, code)) if code is not None else None
     return by_code or _ADVICE.get(outcome, "")
 
@@ -109,18 +112,15 @@ def retries(facts: Mapping[str, object], attempts: Mapping[int, int], adopted: i
     """What there is to say about second attempts, one sentence each. ``attempts``: rows by number of attempts."""
     several = sum(rows for number, rows in attempts.items() if number > 1)
     throttles = facts.get("throttles")
-    said = [f"{_count(several, 'row')} took more than one attempt." if several else "No row took a second attempt."]
+    said = [f"{counted(several, 'row')} took more than one attempt." if several else "No row took a second attempt."]
     if adopted:
-        subject = f"{_count(adopted, 'job')} {'was' if adopted == 1 else 'were'} adopted"
+        subject = f"{counted(adopted, 'job')} {'was' if adopted == 1 else 'were'} adopted"
         said.append(f"{subject}: the reply to a create was lost, and the job was found by name instead of made again.")
     else:
         said.append("No job had to be adopted.")
     if isinstance(throttles, int):
-        said.append(
-            f"The service asked {_count(throttles, 'time')} to slow down."
-            if throttles
-            else "The service never asked to slow down."
-        )
+        asked = f"The service asked {counted(throttles, 'time')} to slow down: a send that is refused so is no attempt."
+        said.append(asked if throttles else "The service never asked to slow down.")
     return said
 
 
@@ -154,7 +154,7 @@ def _invalid(rows: int, counts: Mapping[str, int]) -> str:
     wrong = counts.get(Outcome.INVALID, 0)
     if not rows:
         return "Nothing was sent: the inventory has errors."
-    return f"Nothing was sent: {wrong:,} of {_count(rows, 'row')} {'has' if wrong == 1 else 'have'} errors."
+    return f"Nothing was sent: {wrong:,} of {counted(rows, 'row')} {'has' if wrong == 1 else 'have'} errors."
 
 
 def _standing(done: int, rows: int, counts: Mapping[str, int]) -> str:
@@ -194,7 +194,3 @@ def _why(run: RunRecord) -> str | None:
     if run.state in _ENDS:
         return _ENDS[run.state]
     return f"The run ended early: {run.reason}" if run.reason else "The run ended early."
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from bulkjobs.counted import counted
 from bulkjobs.engine.journal.history import PastRun
 from bulkjobs.engine.journal.trail import Attempt, Lookup, Trail, Trails
 from bulkjobs.engine.protocol import Relation
@@ -141,7 +142,7 @@ def _expanded(trail: Trail, chunk: Chunk | None, why: str, expander: Expander) -
 
 def _shape(nodes: bytes) -> str:
     types = [str(node.get("type")) for node in msgspec.json.decode(nodes, type=list[dict[str, object]])]
-    return f"{len(types)} nodes: {', '.join(types)}"
+    return f"{counted(len(types), 'node')}: {', '.join(types)}"
 
 
 # Sends and lookups

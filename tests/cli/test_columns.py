@@ -49,8 +49,16 @@ def test_every_column_of_the_contract_is_shown_with_default_words_and_example(ru
     for name in ("name", "bucket*", "prefix*", "fields*", "filter", "data_type", "region_no", "target_bucket*",
                  "target_prefix*", "target_data_type", "target_region_no", "update_type", "nodes"):  # fmt: skip
         assert re.search(rf"^{re.escape(name)} ", shown.out, re.MULTILINE), name
-    for text in ("OVERWRITE", "APPEND", "IGNORE", "NDJSON", "job001", "${data_type}", "made from"):
-        assert text in shown.out
+    for text in ("OVERWRITE", "APPEND", "IGNORE", "NDJSON", "job001", "${data_type}", "made from bucket"):
+        assert text in " ".join(shown.out.split())
+
+
+def test_columns_stand_in_the_order_of_filling_them_in_and_say_what_is_checked(run: Run) -> None:
+    shown = run("columns").out
+    heads = re.findall(r"^([a-z_]+)", shown, re.MULTILINE)
+    assert heads[:4] == ["name", "bucket", "prefix", "fields"]
+    assert "accepts text" not in shown
+    assert "accepts 3 to 63 lower-case letters" in shown
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from bulkjobs.cli.colours import wants_colour
+from bulkjobs.cli.colours import is_lively, is_terminal, wants_colour
 from bulkjobs.cli.commands import COMMANDS, load, options_of
 from bulkjobs.cli.grouped import GROUPS
 from bulkjobs.cli.help import EXIT_CODES
+from bulkjobs.cli.submit import again
 from bulkjobs.errors import ExitCode
 from tests.nursery import shared
 
@@ -105,6 +106,12 @@ def test_the_way_to_go_on_is_one_line(run: Run, tmp_path: Path, monkeypatch: pyt
         assert f"To go on: bulkjobs {' '.join(words)}" in lines
 
 
+@pytest.mark.parametrize("words", [["--run-id", "one"], ["--run-id=one"], []])
+def test_the_way_to_go_on_does_not_ask_for_the_run_that_was(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/bulkjobs", "submit", *words, "my jobs.csv"])
+    assert again({"sandbox": False}) == "bulkjobs submit 'my jobs.csv'"
+
+
 @pytest.mark.parametrize(
     ("environment", "is_terminal", "wanted"),
     [
@@ -123,6 +130,14 @@ def test_the_way_to_go_on_is_one_line(run: Run, tmp_path: Path, monkeypatch: pyt
 )
 def test_colours_follow_the_conventions(environment: dict[str, str], is_terminal: bool, wanted: bool) -> None:
     assert wants_colour(environment, is_terminal) is wanted
+
+
+def test_forced_colours_make_no_terminal_of_a_file(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as file:
+        console = Console(file=file, force_terminal=True)
+        assert console.is_terminal
+        assert not is_terminal(console)
+        assert not is_lively(console)
 
 
 def program(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -165,48 +180,3 @@ def test_a_terminal_without_colours_has_a_bar_and_no_colours(tmp_path: Path) -> 
     assert child.wait(30) == 0
     assert b"/60" in said
     assert b"\x1b[32m" not in said
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_a_script_for_each_shell(run: Run, shell: str) -> None:
-    script = run("completion", shell).out
-    assert f"_BULKJOBS_COMPLETE={shell}_complete" in script
-    if shutil.which(shell):
-        subprocess.run([shell, "-n"], input=script, text=True, check=True)
-
-
-def completed(folder: Path, line: str, **environment: str) -> list[str]:
-    """What bash would offer at the end of ``line``."""
-    words = line.split(" ")
-    done = program(
-        cwd=folder, COMP_WORDS=line, COMP_CWORD=str(len(words) - 1), _BULKJOBS_COMPLETE="bash_complete", **environment
-    )
-    return [offered.partition(",")[2] for offered in done.stdout.splitlines() if offered]
-
-
-def test_commands_options_and_choices_complete(tmp_path: Path) -> None:
-    assert completed(tmp_path, "bulkjobs su") == ["submit"]
-    assert completed(tmp_path, "bulkjobs submit --max-at") == ["--max-attempts"]
-    assert completed(tmp_path, "bulkjobs submit --api ") == ["2025-03", "2026-09"]
-
-
-def test_run_ids_complete_from_the_state_that_is_named(run: Run, tmp_path: Path) -> None:
-    inventory = write_csv(tmp_path / "jobs.csv", [row(1)])
-    for run_id in ("alpha", "beta"):
-        assert run("submit", inventory, *_QUICK, "--run-id", run_id, "--state", "s.db").code == 0
-    assert completed(tmp_path, "bulkjobs report --state s.db ") == ["beta", "alpha"]
-    assert completed(tmp_path, "bulkjobs report --state s.db al") == ["alpha"]
-    assert completed(tmp_path, "bulkjobs explain ", BULKJOBS_STATE="s.db") == ["beta", "alpha"]
-    assert completed(tmp_path, "bulkjobs report ") == []
-    assert not (tmp_path / "reports" / "journal.db").exists()
-
-
-def test_layouts_complete_by_path_and_by_name(tmp_path: Path) -> None:
-    for folder, name in (("inputs/layouts", "copy"), ("inputs/layouts", "join"), ("layouts", "mine")):
-        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-        (tmp_path / folder / f"{name}.toml").touch()
-    every = ["inputs/layouts/copy.toml", "inputs/layouts/join.toml", "layouts/mine.toml"]
-    assert completed(tmp_path, "bulkjobs submit x --layout ") == every
-    assert completed(tmp_path, "bulkjobs submit x --layout jo") == [every[1]]
-    assert completed(tmp_path, "bulkjobs submit x --layout inputs/layouts/c") == [every[0]]
-    assert completed(tmp_path, "bulkjobs submit x --layout elsewhere/") == ["elsewhere/"]

@@ -24,12 +24,19 @@ def test_errors_and_warnings_are_counted_apart_and_nothing_is_sent(run: Run, tmp
     ended = run("submit", path, *_QUICK)
     assert ended.code == 3
     assert "1 error, 1 warning" in ended.err
+    assert "the inventory has 1 error; nothing was sent" in ended.err
     assert "not_sent" in ended.err
 
 
 def test_many_problems_are_counted_by_kind(run: Run, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "many.csv", [row(number, fields="") for number in range(1, 31)])
     assert "30 errors: 30 empty; `bulkjobs validate` lists them" in run("submit", path, *_QUICK).err
+
+
+def test_the_summary_keeps_what_rate_was_permitted_when(run: Run, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "one.csv", [row(1)])
+    facts = run("submit", path, *_QUICK, "--json").json["facts"]
+    assert (facts["rate_auto"], facts["rate_course"]) == (False, [[0.0, 1000.0]])
 
 
 def test_the_limits_hold(run: Run, tmp_path: Path) -> None:

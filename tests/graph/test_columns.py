@@ -51,8 +51,8 @@ def _by_name(text: str) -> dict[str, Column]:
 def test_the_built_in_layouts_columns_are_those_of_the_design() -> None:
     made = columns_of(load_layout())
     assert [column.name for column in made] == [
-        "name", "region_no", "bucket", "prefix", "data_type", "fields", "filter", "target_region_no", "target_bucket",
-        "target_prefix", "target_data_type", "update_type", "nodes",
+        "name", "bucket", "prefix", "fields", "filter", "data_type", "region_no", "target_bucket", "target_prefix",
+        "target_data_type", "target_region_no", "update_type", "nodes",
     ]  # fmt: skip
     defaults = {column.name: column.default for column in made if column.default is not None}
     assert defaults == {

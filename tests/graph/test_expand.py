@@ -236,10 +236,39 @@ def test_a_default_that_leads_to_an_empty_cell_leaves_the_value_empty_and_that_i
     assert codes(expand({"name": "job", "table": "", "schema": ""}, by=by)) == [("schema", "empty")]
 
 
-def test_a_default_made_of_columns_that_are_all_empty_is_told_as_empty_too() -> None:
-    by = layout('[defaults]\ntable = "${a}${b}"\n' + MYSQL + TARGET)
-    assert codes(expand({"name": "job", "a": "", "b": ""}, by=by)) == [("table", "empty")]
-    assert only(expand({"name": "job", "a": "", "b": "x"}, by=by))[0]["table"] == "x"
+def test_a_default_made_of_columns_needs_each_of_them_that_the_layout_does_not_call_optional() -> None:
+    text = '[defaults]\ntable = "out/${team}${part}"\npart = ""\n' + MYSQL + TARGET
+    for row in ({"team": "", "part": "x"}, {"part": "x"}):
+        (problem,) = expand({"name": "job", **row}, by=layout(text)).problems
+        assert (problem.column, problem.message) == ("team", "`team` is empty")
+        assert problem.hint == "fill it in, or `table`, whose default in the layout needs it"
+    assert only(expand({"name": "job", "team": "a", "part": ""}, by=layout(text)))[0]["table"] == "out/a"
+    optional = layout(text.replace('part = ""', 'part = ""\nteam = ""'))
+    assert only(expand({"name": "job", "team": "", "part": ""}, by=optional))[0]["table"] == "out/"
+
+
+def test_a_default_that_lacks_a_cell_never_drops_a_node_in_silence_and_one_of_a_dropped_node_is_not_missed() -> None:
+    text = '[defaults]\nfilter = "team EQ ${team}"\n' + MYSQL + TARGET.replace('"s"', '"f"')
+    by = layout(text + '[nodes.f]\ntype="TRANSFORM_FILTER"\nparents=["s"]\nwhen="${filter}"\nfilter="${filter}"\n')
+    assert codes(expand({"name": "job", "table": "t", "team": ""}, by=by)) == [("team", "empty")]
+    text = '[defaults]\ncolumn = "x_${team}"\n' + MYSQL + TARGET.replace('"s"', '"f"')
+    drop = 'when="${wanted}"\nfilter="${column} EQ 1"\n'
+    by = layout(text + '[nodes.f]\ntype="TRANSFORM_FILTER"\nparents=["s"]\n' + drop)
+    assert codes(expand({"name": "job", "table": "t", "team": "", "wanted": "yes"}, by=by)) == [("team", "empty")]
+    assert len(only(expand({"name": "job", "table": "t", "team": "", "wanted": ""}, by=by))) == 2
+
+
+def test_a_name_that_is_made_from_an_empty_cell_by_default_says_which() -> None:
+    for job in ("${name}", "dev_${name}"):
+        by = layout(f'[job]\nname = "{job}"\n[defaults]\nname = "of_${{team}}"\n' + MYSQL + TARGET)
+        (problem,) = expand({"team": "", "table": "t"}, by=by).problems
+        assert (problem.column, problem.message) == ("team", "`team` is empty")
+
+
+def test_a_default_that_a_default_needs_names_the_cell_at_its_root() -> None:
+    by = layout('[defaults]\ntable = "out/${team}"\nteam = "${area}-x"\n' + MYSQL + TARGET)
+    assert codes(expand({"name": "job", "area": ""}, by=by)) == [("area", "empty")]
+    assert only(expand({"name": "job", "area": "", "team": "b"}, by=by))[0]["table"] == "out/b"
 
 
 # Names

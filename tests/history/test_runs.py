@@ -85,6 +85,23 @@ class TestListing:
         assert (found["state"], found["counts"]) == ("killed", {"not_sent": 1, "unresolved": 1})
         assert (found["ended_at"], found["duration_s"]) == (None, 1.0)
 
+    async def test_a_line_is_whole_where_a_program_reads_it_and_fits_a_narrow_terminal(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        endpoint = "https://a-host-whose-name-is-far-too-long-for-a-table.example"
+        await _killed(_state(tmp_path), endpoint, "alpha")
+        journal = Journal(_state(tmp_path)).start()
+        journal.begin_run("beta", "sandbox:beta", "default", "2025-03", tmp_path, 1000)
+        journal.end_run("finished", None, 0, {}, 2500)
+        await journal.close()
+        out = run("runs").out
+        assert [line.split()[0] for line in out.splitlines()] == ["run", "before", "beta"]
+        assert f"{endpoint}, default" in out
+        assert "sandbox, default" in out
+        monkeypatch.setenv("COLUMNS", "60")
+        narrow = run("runs").out
+        assert "\n  1970-01-01 00:00:01, 1.5 s, 0 rows\n" in narrow
+
     def test_a_state_that_is_not_there_is_said(self, run: Run) -> None:
         for words in ((), ("--delete-older", "90d")):
             ended = run("runs", *words)

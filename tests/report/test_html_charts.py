@@ -19,10 +19,12 @@ def ms(*times: float) -> Times:
 @pytest.mark.parametrize("rate", [0.5, 2.5, 5.0, 7.3, 200.0])
 @pytest.mark.parametrize("sends", [3, 40, 3_000])
 def test_a_run_that_keeps_its_rate_has_no_bar_above_the_permitted_one(rate: float, sends: int) -> None:
-    chart = rate_chart(ms(*np.arange(sends) * 1000 / rate * 1.0065), NONE, NONE, rate)
+    times = ms(*np.arange(sends) * 1000 / rate * 1.0065)
+    chart = rate_chart(times, NONE, NONE, rate, [(float(times[0]), rate)])
     assert chart is not None
-    assert chart.limit is not None
-    assert all(bar.y >= chart.limit - 0.01 for bar in chart.first)
+    (line,) = chart.permitted
+    assert (line.x1, line.x2) == (0, 100)
+    assert all(bar.y >= line.y1 - 0.01 for bar in chart.first)
 
 
 def test_bars_stand_for_the_sends_a_second_under_them() -> None:
@@ -38,6 +40,19 @@ def test_bars_stand_for_the_sends_a_second_under_them() -> None:
     assert again.y + again.height == pytest.approx(second.y, abs=0.01), "it stands on the bar of the first sends"
     assert [bar.title for bar in chart.throttles] == ["1 s after the first send: throttled 2 times"]
     assert chart.throttled == 2
+
+
+def test_the_permitted_rate_is_drawn_as_it_changed_and_one_that_nobody_used_does_not_press_the_bars_flat() -> None:
+    start = ms(0)[0]
+    course = [(start - 5_000.0, 2.0), (start + 2_000.0, 4.0), (start + 3_000.0, 400.0), (start + 90_000.0, 1.0)]
+    chart = rate_chart(ms(*range(0, 2_000, 500), *range(2_000, 4_000, 250)), NONE, NONE, None, course)
+    assert chart is not None
+    low, up, high, on, top = chart.permitted
+    assert (low.x1, low.x2, up.x1, up.x2, top.x2) == (0, 50, 50, 50, 100), "what comes after the last send is not drawn"
+    assert [line.y1 for line in (low, high)] == [up.y1, up.y2]
+    assert (BOTTOM - high.y1) == pytest.approx(2 * (BOTTOM - low.y1), abs=0.01)
+    assert (on.x1, top.y1) == (75, TOP), "400 a second were permitted and 4 used"
+    assert max(bar.height for bar in chart.first) > (BOTTOM - TOP) / 3
 
 
 def test_without_a_send_there_is_no_chart() -> None:
@@ -60,8 +75,12 @@ def test_a_clock_that_was_set_back_breaks_nothing() -> None:
 def test_whatever_the_times_all_that_is_drawn_is_within_the_chart(
     sends: list[int], throttled: list[int], rate: float | None
 ) -> None:
-    chart = rate_chart(ms(*sends), ms(*sends[:3]), ms(*throttled), rate)
+    course = [(float(at), rate or 3.0) for at in sorted(ms(*sends, *throttled).tolist())]
+    chart = rate_chart(ms(*sends), ms(*sends[:3]), ms(*throttled), rate, course)
     assert chart is not None
+    for line in chart.permitted:
+        assert 0 <= line.x1 <= line.x2 <= 100
+        assert all(TOP <= y <= BOTTOM for y in (line.y1, line.y2))
     for bar in [*chart.first, *chart.again]:
         assert bar.x >= 0
         assert bar.x + bar.width <= 100.01

@@ -170,7 +170,7 @@ def test_it_says_what_happened_and_how_often(tmp_path: Path) -> None:
         "2 of 3 rows have their job; 1 does not: 1 rejected.",
         "1 row took more than one attempt.",
         "1 job was adopted: the reply to a create was lost, and the job was found by name instead of made again.",
-        "The service asked 1 time to slow down.",
+        "The service asked 1 time to slow down: a send that is refused so is no attempt.",
         "the bucket does not exist",
         "Correct the row in the inventory, or in retry.csv beside this page, and submit it again.",
     ):
@@ -225,6 +225,23 @@ def test_any_run_has_a_page(run: RunRecord, rows: list[RowRecord], tmp_path: Pat
 def test_a_permitted_rate_that_makes_no_sense_is_left_out(tmp_path: Path) -> None:
     for rate in (0, -1.0, None, "fast", float("nan"), float("inf")):
         rendered(run_of(facts={"rate_permitted": rate}), [created(0, 2)], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"rate_permitted": 5.0}, "5/s permitted."),
+        ({"rate_permitted": 5.0, "rate_at_end": 2.5}, "5/s permitted, which the service had brought down to 2.5/s"),
+        ({"rate_auto": True, "rate_course": [[0, 4.0], [3, 9.0]]}, ", 9/s permitted at the end, as far as the service"),
+        ({"rate_auto": True, "rate_course": [[0, 9.0]], "rate_at_end": 8.5}, ", 8.5/s permitted at the end"),
+        ({"rate_auto": True, "rate_course": "x"}, "on average."),
+        ({"rate_auto": True, "rate_course": [[0, -1], [None, 3], 7, [0], ["a", "b"]]}, "on average."),
+    ],
+)
+def test_the_permitted_rate_is_told_as_it_was(tmp_path: Path, facts: dict[str, object], said: str) -> None:
+    report = rendered(run_of(facts=facts), [created(0, 2), created(0, 900)], tmp_path / "out")
+    lead = re.sub(r"<[^>]*>", "", page_of(report).partition('id="rate-title"')[2].partition("</p>")[0])
+    assert said in lead
 
 
 def test_retries_and_throttles_are_drawn(tmp_path: Path) -> None:

@@ -104,6 +104,11 @@ def test_rows_that_waited_for_invalid_ones_are_not_called_wrong() -> None:
     assert advice(Outcome.NOT_SENT, None, None, "invalid").startswith("Nothing is wrong with these rows")
 
 
+def test_rows_that_were_held_back_are_not_sent_again_before_the_reason_is_seen_to() -> None:
+    assert advice(Outcome.NOT_SENT, None, None, "halted").startswith("See to the reason")
+    assert "reconcile" in advice(Outcome.DRIFTED, None, None)
+
+
 def test_nothing_is_said_of_throttles_when_a_killed_run_did_not_count_them() -> None:
     assert retries({}, {1: 3}, 0) == ["No row took a second attempt.", "No job had to be adopted."]
     assert retries({"throttles": 0}, {1: 3, 2: 2}, 0) == [

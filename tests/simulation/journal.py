@@ -134,7 +134,7 @@ class SimWriter(Writer):
             return
         self._commits += 1
         if self._commits == self._fails_at:
-            self.error = StateError("the disk is full (simulated)")
+            self.error = StateError("the disk is full (simulated)", "make room")
         else:
             self._commit(batch)
 

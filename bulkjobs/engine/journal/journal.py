@@ -131,7 +131,9 @@ class Journal:
                     (run_id, scope, api, str(folder), now, json.dumps(facts or {}, sort_keys=True)),
                 )
             except sqlite3.IntegrityError:
-                raise UsageError(f"run {run_id} exists already in {self.path}", "choose another --run-id") from None
+                raise UsageError(
+                    f"run {run_id} exists already in {self.path}", "choose another --run-id, or leave it out"
+                ) from None
         assert cursor.lastrowid is not None
         self.scope, self.run = scope, cursor.lastrowid
 

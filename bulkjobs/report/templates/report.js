@@ -122,7 +122,7 @@
     const row = element("div", "row");
     row.setAttribute("role", "row");
     for (const [name] of shown) {
-      const cell = element("div", `cell c-${name}${toTheRight.has(name) ? " end" : ""}`);
+      const cell = element("div", `cell c-${name}${isOneFile ? " of-one-file" : ""}${toTheRight.has(name) ? " end" : ""}`);
       cell.setAttribute("role", "cell");
       row.append(cell);
     }
@@ -241,7 +241,7 @@
 
   const head = byId("head");
   for (const [name, label] of shown) {
-    const cell = element("div", `cell c-${name}${toTheRight.has(name) ? " end" : ""}`);
+    const cell = element("div", `cell c-${name}${isOneFile ? " of-one-file" : ""}${toTheRight.has(name) ? " end" : ""}`);
     const button = element("button", "", label);
     button.type = "button";
     cell.setAttribute("role", "columnheader");
