@@ -306,6 +306,7 @@ class TestNamesThatAreNoRow:
     async def test_one_that_is_not_there_is_refused_with_what_is_near(self, state: Path, name: str, hint: str) -> None:
         async with opened(state) as journal:
             put_row(journal, 0)
+            journal.put(Kind.ORPHAN, journal.run, "old", "adopted", "j1", None)
             await durable(journal)
             with Trails(state) as trails, pytest.raises(UsageError, match="run r1 has no such row") as raised:
                 trails.trail(trails.run("r1"), name)
