@@ -115,7 +115,8 @@ class Halt(msgspec.Struct, frozen=True):
     finish: Finish
 
 
-Decision = Send | Look | Finish | Halt
+AfterLook = Send | Look | Finish
+Decision = AfterLook | Halt
 
 
 def on_answer(row: RowState, answer: Answer) -> tuple[RowState, Decision]:
@@ -152,7 +153,7 @@ def on_answer(row: RowState, answer: Answer) -> tuple[RowState, Decision]:
             assert_never(answer.verdict)
 
 
-def on_lookup(row: RowState, seen: Seen, max_attempts: int) -> tuple[RowState, Decision]:
+def on_lookup(row: RowState, seen: Seen, max_attempts: int) -> tuple[RowState, AfterLook]:
     """What follows a lookup of the row's name."""
     if not seen.complete:
         return row, Look(settled=True)
@@ -190,7 +191,7 @@ def recognise(match: Match, *, unknown: bool, change: ChangeKind | None = None) 
         case Relation.FOREIGN_DIFFERS:
             outcome, code = Outcome.CONFLICT, "name-taken"
             message = f"the name belongs to another job: {match.job_id}"
-        case None:  # pragma: no cover
+        case None:
             raise ValueError("a single match is compared before it is judged")
         case _:  # pragma: no cover
             assert_never(match.relation)
@@ -206,7 +207,7 @@ def several(job_ids: Sequence[str]) -> Finish:
     return Finish(Outcome.CONFLICT, code="several-jobs", message=f"{len(job_ids)} jobs of this name: {ids}")
 
 
-def _absent(row: RowState, seen: Seen, max_attempts: int) -> tuple[RowState, Decision]:
+def _absent(row: RowState, seen: Seen, max_attempts: int) -> tuple[RowState, AfterLook]:
     if row.accepted:
         return row, unresolved(row) if row.looks >= ACCEPTED_LOOKS else Look()
     clean = replace(row, unknown=False, doubted=row.doubted or row.unknown, change=None, refusal=None)

@@ -31,7 +31,7 @@ from bulkjobs.engine.reader import Unreadable
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.work import Stop, Tally
-from bulkjobs.errors import ExitCode, worst
+from bulkjobs.errors import ExitCode, NotFinished, UsageError, worst
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.spec import JobSpec
@@ -164,6 +164,12 @@ class Reconcile(Submit):
 
     async def _examine_rows(self, moment: Moment) -> None:
         self.tally.phase = "comparing"
+        try:
+            await self._examine_expanded(moment)
+        except (UsageError, NotFinished) as error:  # it cannot be read any more, or its bytes are others
+            self.stop(inventory_changed(error.message))
+
+    async def _examine_expanded(self, moment: Moment) -> None:
         first = 0
         slots = asyncio.Semaphore(_READERS)
         async for jobs in in_thread(expanded_again(self._files, self._expander)):
@@ -271,12 +277,19 @@ class Reconcile(Submit):
         first = 0
         if not wanted:
             return
-        async for jobs in in_thread(expanded_again(self._files, self._expander)):
-            for seq in range(first, first + len(jobs)):
-                row, spec = wanted.get(seq), jobs[seq - first]
-                if row is not None and spec is not None and spec.name == row.name:
+        try:
+            async for jobs in in_thread(expanded_again(self._files, self._expander)):
+                for seq in range(first, first + len(jobs)):
+                    row, spec = wanted.get(seq), jobs[seq - first]
+                    if row is None:
+                        continue
+                    if spec is None or spec.digest != row.digest:
+                        self.stop(inventory_changed())
+                        return
                     yield Change(ChangeKind.UPDATE, row.name, row.job_id, seq, spec, planned=row.updated_date)
-            first += len(jobs)
+                first += len(jobs)
+        except (UsageError, NotFinished) as error:  # as above
+            self.stop(inventory_changed(error.message))
 
     async def _deletes(self, plan: Plan) -> AsyncIterator[Change]:
         for planned in plan.of(Action.DELETE):

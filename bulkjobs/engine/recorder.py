@@ -10,7 +10,7 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.learned import EVERY, Learned
-from bulkjobs.engine.protocol import Decision, Finish, Halt, Look, Match, Relation, Seen, Send
+from bulkjobs.engine.protocol import AfterLook, Finish, Match, Relation, Seen, Send
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.records import Outcome, RowRecord
 from bulkjobs.engine.work import Tally, Work
@@ -88,7 +88,7 @@ class Recorder:
         if closed:
             work.attempt = None
 
-    def looked(self, work: Work, seen: Seen, decision: Decision) -> None:
+    def looked(self, work: Work, seen: Seen, decision: AfterLook) -> None:
         """What a lookup found, and what followed from it: for ``explain`` only, nothing ever rests on it."""
         self._journal.put(
             Kind.LOOKUP,
@@ -170,8 +170,8 @@ class Recorder:
 
     def applied(self, name: str, job_id: str | None, digest: bytes | None, nodes: bytes | None) -> None:
         """This is what the job of that name was last made to be; None: ours, but nobody knows any more."""
-        if job_id:
-            self._journal.put(Kind.APPLIED, self._journal.scope, name, job_id, digest, nodes)
+        assert job_id, "a job that was made or compared has an id"
+        self._journal.put(Kind.APPLIED, self._journal.scope, name, job_id, digest, nodes)
 
     def forgotten(self, name: str) -> None:
         """The job of that name was deleted, by us."""
@@ -253,13 +253,7 @@ def _relation_of(matches: tuple[Match, ...]) -> str | None:
     return matches[0].relation.name
 
 
-def _word_of(decision: Decision) -> str:
-    match decision:
-        case Send():
-            return "send"
-        case Look():
-            return "look"
-        case Finish():
-            return decision.outcome.value
-        case Halt():
-            return "halt"
+def _word_of(decision: AfterLook) -> str:
+    if isinstance(decision, Finish):
+        return decision.outcome.value
+    return "send" if isinstance(decision, Send) else "look"

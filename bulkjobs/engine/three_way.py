@@ -92,7 +92,7 @@ _CONDITION = re.compile(r"filterConditionList\[(\d+)\]\.?")
 
 def _labels(nodes: bytes) -> Mapping[int, str]:
     """``source``, ``filter``, ``target``, ``join``: the node's type, with a number where there are several."""
-    kinds = [_kind(node) for node in msgspec.json.decode(nodes, type=list[object])]
+    kinds = [_kind(node.type) for node in msgspec.json.decode(nodes, type=list[_Typed])]
     totals, seen = Counter(kinds), Counter[str]()
     labels = {}
     for place, kind in enumerate(kinds):
@@ -101,10 +101,13 @@ def _labels(nodes: bytes) -> Mapping[int, str]:
     return labels
 
 
-def _kind(node: object) -> str:
-    word = node.get("type") if isinstance(node, dict) else None
-    if not isinstance(word, str):
-        return "node"
+class _Typed(msgspec.Struct):
+    """A node of ours, which has a type."""
+
+    type: str
+
+
+def _kind(word: str) -> str:
     side, _, rest = word.partition("_")
     return rest.lower() if side == "TRANSFORM" else side.lower()
 

@@ -167,8 +167,8 @@ class TestLookups:
 
     def test_a_refusal_after_a_clean_lookup_may_still_be_our_own_job_that_came_late(self) -> None:
         row, _ = on_answer(NEW, UNKNOWN)
-        row, decision = on_lookup(row, ABSENT, 8)
-        assert decision == Send(Delay.ABSENT)
+        row, next_step = on_lookup(row, ABSENT, 8)
+        assert next_step == Send(Delay.ABSENT)
         row, decision = on_answer(row, REJECTED)
         assert decision == Look()
         assert outcome_of(on_lookup(row, found(Relation.OURS_EQUAL), 8)[1]) is Outcome.ADOPTED

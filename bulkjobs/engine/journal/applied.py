@@ -51,6 +51,7 @@ class DriftedRow:
 
     seq: int
     name: str
+    digest: bytes
     job_id: str
     updated_date: str | None
 
@@ -151,7 +152,7 @@ class AppliedJobs:
     def drifted(self) -> list[DriftedRow]:
         """Rows of the current run whose job is ours and differs."""
         rows = self._journal.ask(
-            "SELECT r.seq, r.name, r.job_id, j.updated_date FROM rows r"
+            "SELECT r.seq, r.name, r.digest, r.job_id, j.updated_date FROM rows r"
             " LEFT JOIN jobs j ON j.scope = ? AND j.name = r.name AND j.job_id = r.job_id"
             " WHERE r.run = ? AND r.outcome = 'drifted' AND r.job_id IS NOT NULL ORDER BY r.seq",
             self._journal.scope,

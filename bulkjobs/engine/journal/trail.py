@@ -60,7 +60,7 @@ class Lookup:
     ``believe`` (the list does not show a job that the journal saw less than settle ago).
 
     ``ids`` of the live jobs of that name, the first 20; ``relation`` of a single one, a name of ``Relation``.
-    ``decision``: ``send``, ``look`` (again), ``halt``, or the row's outcome.
+    ``decision``: ``send``, ``look`` (again), or the row's outcome.
     """
 
     at: int
