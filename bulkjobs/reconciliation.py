@@ -12,14 +12,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.consent import Approve, MaxDelete, Mode, Refusal, approve_all, expect_nothing, hold_to
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.schema import connect, errors_of, refuse_empty
-from bulkjobs.engine.plan import Plan, Terms, what_changed
-from bulkjobs.engine.reconcile import Approve, MaxDelete, Mode, Reconcile, Refusal
+from bulkjobs.engine.plan import Plan, Terms
+from bulkjobs.engine.reconcile import Reconcile
 from bulkjobs.engine.rollback import Candidate, Rollback, RolledBack
 from bulkjobs.engine.submit import Result
 from bulkjobs.engine.work import Stop, Tally
@@ -93,32 +94,6 @@ class Stoppable(Protocol):
 
 
 OnStart = Callable[[Stoppable, str], None]
-
-
-async def approve_all(_plan: object) -> Refusal | None:
-    """Carry every plan out: for programs, and for ``--yes``."""
-    return None
-
-
-async def expect_nothing(plan: Plan) -> Refusal | None:
-    """``--expect-no-changes``: a plan that would send anything is refused, with exit code 10."""
-    if not plan.pending:
-        return None
-    reason = f"{plan.pending} changes are pending, and none were expected"
-    return Refusal(Stop("refused", reason, "nothing was sent; `bulkjobs plan` shows them"), ExitCode.PENDING)
-
-
-def hold_to(saved: Mapping[str, Any]) -> Approve:
-    """``--plan FILE``: whatever is not exactly the saved plan is refused, and what changed is said."""
-
-    async def approve(plan: Plan) -> Refusal | None:
-        changed = what_changed(saved, plan)
-        if not changed:
-            return None
-        reason = "this is not what was planned: " + "; ".join(changed)
-        return Refusal(Stop("refused", reason, "nothing was sent; make a new plan"), ExitCode.NEEDS_DECISION)
-
-    return approve
 
 
 async def make_plan(

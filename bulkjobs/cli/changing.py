@@ -25,7 +25,7 @@ from bulkjobs.plain import plain
 from bulkjobs.settings import Settings
 
 if TYPE_CHECKING:
-    from bulkjobs.engine.reconcile import MaxDelete, Mode, Refusal
+    from bulkjobs.engine.consent import MaxDelete, Mode, Refusal
     from bulkjobs.library import Places
     from bulkjobs.reconciliation import Around, Ended
 
@@ -76,15 +76,15 @@ def settings_of(given: Given) -> Settings:
 
 
 def mode_of(given: Given) -> Mode:
-    from bulkjobs.engine.changer import Leave  # noqa: PLC0415  # not for --help
-    from bulkjobs.engine.reconcile import Mode  # noqa: PLC0415
+    from bulkjobs.engine.change import Leave  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.consent import Mode  # noqa: PLC0415
 
     include = Leave(given["include_running"], given["include_edited"])
     return Mode(given["prune"], max_delete_of(given["max_delete"]), include)
 
 
 def max_delete_of(text: str) -> MaxDelete:
-    from bulkjobs.engine.reconcile import MaxDelete  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.consent import MaxDelete  # noqa: PLC0415  # not for --help
 
     if text.endswith("%"):
         return MaxDelete(percent=float(text[:-1]))
@@ -93,7 +93,7 @@ def max_delete_of(text: str) -> MaxDelete:
 
 async def ask(console: Console, question: str) -> Refusal | None:
     """A person's yes; anything else refuses. Raises UsageError where nobody can be asked."""
-    from bulkjobs.engine.reconcile import Refusal  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.consent import Refusal  # noqa: PLC0415  # not for --help
 
     if not (sys.stdin.isatty() and console.is_terminal):
         raise UsageError(f"{question} Nobody can be asked here", "say --yes, or look at it with --dry-run first")

@@ -17,8 +17,8 @@ from bulkjobs.cli.progress import watch
 from bulkjobs.cli.submit import listen
 
 if TYPE_CHECKING:
+    from bulkjobs.engine.consent import Approve, Refusal
     from bulkjobs.engine.plan import Plan
-    from bulkjobs.engine.reconcile import Approve, Refusal
 
 _EXAMPLES = """\b
 Examples:

@@ -18,7 +18,7 @@ from bulkjobs.cli.submit import listen
 from bulkjobs.plain import plain
 
 if TYPE_CHECKING:
-    from bulkjobs.engine.reconcile import Refusal
+    from bulkjobs.engine.consent import Refusal
     from bulkjobs.engine.rollback import Candidate
 
 _SHOWN = 200
@@ -58,7 +58,7 @@ def command(run: str, **given: Any) -> int:
 
 
 async def _rollback(run_id_of: str, given: dict[str, Any]) -> int:
-    from bulkjobs.engine.reconcile import Refusal  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.consent import Refusal  # noqa: PLC0415  # not for --help
     from bulkjobs.engine.work import Stop  # noqa: PLC0415
     from bulkjobs.errors import ExitCode  # noqa: PLC0415
     from bulkjobs.library import Places, checked_run_id, new_run_id  # noqa: PLC0415  # aiohttp, pandas
@@ -96,6 +96,8 @@ def _show(stage: Stage, candidates: Sequence[Candidate]) -> None:
         if candidate.kept is None:
             stage.console.print(Text(f"- {name}  {job_id}", style="red"))
         else:
-            stage.console.print(Text(f"= {name}  {job_id}  kept: {plain(candidate.kept[2], 200)}", style="cyan"))
+            stage.console.print(
+                Text(f"= {name}  {job_id}  kept: {plain(candidate.kept.message or '', 200)}", style="cyan")
+            )
     if len(candidates) > _SHOWN:
         stage.console.print(Text(f"  and {len(candidates) - _SHOWN:,} more"))

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bulkjobs.dataflow.client import DataFlowClient
+from bulkjobs.engine.change import Change
 from bulkjobs.engine.change_recorder import ChangeRecorder
-from bulkjobs.engine.changer import NOTHING_MORE, Change, Changer, Leave
+from bulkjobs.engine.changer import Changer
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.examine import Examiner, unreadable
+from bulkjobs.engine.consent import Approve, Mode, Refusal
+from bulkjobs.engine.examine import Examiner
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
 from bulkjobs.engine.journal.journal import Journal, PlannedRow
-from bulkjobs.engine.journal.writer import Kind
 from bulkjobs.engine.pacing import Limiter, window_limiter
 from bulkjobs.engine.plan import Action, Plan, Planned, Terms, estimate
 from bulkjobs.engine.planning import Moment
 from bulkjobs.engine.protocol import Finish
-from bulkjobs.engine.reader import Unreadable
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.submit import CODE_OF, Submit, in_thread, step_of
 from bulkjobs.engine.work import Stop, Tally
@@ -42,43 +42,6 @@ _OUTCOMES = {
     Outcome.CONFLICT: Action.CONFLICT,
     Outcome.DRIFTED: Action.CONFLICT,  # of rows that were looked at, the plan says more
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a plan is not carried out, and how the run ends then."""
-
-    stop: Stop
-    exit_code: ExitCode
-
-
-@dataclass(frozen=True, slots=True)
-class MaxDelete:
-    """How many jobs may be deleted at most: ``count``, or ``percent`` of those that were made, rounded down."""
-
-    count: int | None = None
-    percent: float | None = 10.0
-
-    def allows(self, deletes: int, owned: int) -> bool:
-        if self.count is not None:
-            return deletes <= self.count
-        return self.percent is None or deletes * 100 <= self.percent * owned
-
-    def __str__(self) -> str:
-        return f"{self.count}" if self.count is not None else f"{self.percent:g}%"
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """What may be done. ``include``: jobs that are otherwise left alone."""
-
-    prune: bool = False
-    max_delete: MaxDelete = MaxDelete()
-    include: Leave = NOTHING_MORE
-
-
-Approve = Callable[[Plan], Awaitable[Refusal | None]]
-"""Asked once, before anything is sent: None lets the plan be carried out."""
 
 
 class Reconcile(Submit):
@@ -142,7 +105,8 @@ class Reconcile(Submit):
         removals = await self._examine_jobs() if self._mode.prune else []
         await self._recorder.durable()
         self.plan = plan = self._planned(removals)
-        self._refusal = self._refuse_deletes(plan) or await self._approve(plan)
+        too_many = self._mode.max_delete.refuses(len(plan.of(Action.DELETE)), plan.owned, "this namespace")
+        self._refusal = too_many or await self._approve(plan)
         if self._refusal is not None:
             if self._refusal.stop.state != "finished":  # else nobody wanted more than the plan
                 self.stop(self._refusal.stop)
@@ -176,10 +140,7 @@ class Reconcile(Submit):
 
     async def _examine_row(self, row: PlannedRow, spec: JobSpec, moment: Moment, slots: asyncio.Semaphore) -> None:
         async with slots:
-            try:
-                self._found[row.seq] = await self._examiner.row(row, spec, step_of(row, moment))
-            except Unreadable as error:
-                self._found[row.seq] = unreadable(row, error)
+            self._found[row.seq] = await self._examiner.row(row, spec, step_of(row, moment))
 
     async def _examine_jobs(self) -> list[Planned]:
         self.tally.phase = "looking for jobs to delete"
@@ -234,23 +195,12 @@ class Reconcile(Submit):
         action = _OUTCOMES.get(row.outcome, Action.CONFLICT) if row.outcome is not None else Action.CREATE
         return Planned(path, row.line, row.name, action, row.message, (), row.digest, row.job_id)
 
-    def _refuse_deletes(self, plan: Plan) -> Refusal | None:
-        deletes = len(plan.of(Action.DELETE))
-        if self._mode.max_delete.allows(deletes, plan.owned):
-            return None
-        reason = f"{deletes} jobs would be deleted, more than --max-delete {self._mode.max_delete}"
-        if self._mode.max_delete.count is None:
-            reason += f" of the {plan.owned} that this namespace has made"
-        stop = Stop("refused", reason, f"nothing was sent; look at the plan, then say --max-delete {deletes}")
-        return Refusal(stop, ExitCode.NEEDS_DECISION)
-
     # Change
 
     async def _change(self, plan: Plan) -> None:
         for kept in plan.of(Action.KEEP):
             if kept.line is None:
-                outcome = Outcome.DRIFTED.value
-                self._journal.put(Kind.REMOVED, self._journal.run, kept.name, kept.job_id, outcome, "kept", kept.reason)
+                self._recorder.removed(kept.name, kept.job_id, Outcome.DRIFTED, "kept", kept.reason)
         await self._recorder.durable()  # what the sender found is asked of the journal
         self.tally.phase = "updating"
         await self._changer.run(self._updates())
@@ -286,9 +236,7 @@ class Reconcile(Submit):
         """What became of its earlier attempt is not known, or it is another job now: the next run will see."""
         outcome = Outcome.UNRESOLVED if self._applied.is_open(planned.name) else Outcome.NOT_SENT
         self._changer.ended[ChangeKind.DELETE, outcome] += 1
-        self._journal.put(
-            Kind.REMOVED, self._journal.run, planned.name, planned.job_id, outcome.value, "open", "run again"
-        )
+        self._recorder.removed(planned.name, planned.job_id, outcome, "open", "run again")
 
     # Close
 

@@ -25,8 +25,9 @@ import msgspec
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.replies import Failure, FailureKind, Reply
 from bulkjobs.dataflow.signature import Credentials
-from bulkjobs.engine.changer import Leave
+from bulkjobs.engine.change import Leave
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.consent import MaxDelete, Mode, approve_all
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.plan import Plan, Terms
 from bulkjobs.engine.reconcile import Reconcile
@@ -36,7 +37,6 @@ from bulkjobs.engine.work import Tally
 from bulkjobs.graph.expand import Expander
 from bulkjobs.inventory.reader import InventoryFile
 from bulkjobs.logs import SilentLog
-from bulkjobs.reconciliation import MaxDelete, Mode, approve_all
 from bulkjobs.sandbox import SandboxOptions
 from bulkjobs.sandbox.errors import Refusal
 from bulkjobs.sandbox.jobs import Job, edited_job
