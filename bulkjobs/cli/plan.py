@@ -14,7 +14,6 @@ from bulkjobs.cli import options
 from bulkjobs.cli.changing import around_of, mode_of, staged
 from bulkjobs.cli.given import expander_of
 from bulkjobs.cli.plan_view import show_plan
-from bulkjobs.cli.progress import watch
 from bulkjobs.cli.submit import listen
 from bulkjobs.cli.summary import write_json
 from bulkjobs.errors import ExitCode, StateError
@@ -53,7 +52,7 @@ async def plan_inventory(inventories: list[Path], out: Path | None, exit_code: b
     from bulkjobs.library import Places  # noqa: PLC0415  # aiohttp
     from bulkjobs.reconciliation import make_plan  # noqa: PLC0415
 
-    async with staged(given) as stage, watch(stage.tally, stage.console, stage.log, quiet=given["quiet"]):
+    async with staged(given) as stage:
         plan = await make_plan(
             inventories,
             around_of(given, Places(given["state"]), stage.log),

@@ -12,8 +12,7 @@ from rich.text import Text
 
 from bulkjobs.cli import options
 from bulkjobs.cli.amounts import Limit
-from bulkjobs.cli.changing import RUN_ID, YES, Stage, around_of, ask, counted, max_delete_of, staged, tell
-from bulkjobs.cli.progress import watch
+from bulkjobs.cli.changing import RUN_ID, YES, Stage, around_of, ask, counted, events_of, max_delete_of, staged, tell
 from bulkjobs.cli.submit import listen
 from bulkjobs.plain import plain
 
@@ -48,6 +47,7 @@ Examples:
 @options.report_dir
 @RUN_ID
 @options.inventory
+@options.events
 @options.output
 def command(run: str, **given: Any) -> int:
     """Delete the jobs that RUN created and nobody has touched since: same definition, never executed.
@@ -72,13 +72,14 @@ async def _rollback(run_id_of: str, given: dict[str, Any]) -> int:
 
         async def approve(candidates: Sequence[Candidate]) -> Refusal | None:
             deletes = sum(candidate.kept is None for candidate in candidates)
-            if not given["quiet"] and not given["as_json"]:
-                _show(stage, candidates)
-            if given["dry_run"]:
-                return Refusal(Stop("refused", "only shown (--dry-run)"), ExitCode.OK)
-            return None if given["yes"] else await ask(stage.console, f"Delete {counted(deletes, 'job')}?")
+            with stage.display.aside():
+                if not given["quiet"] and not given["as_json"]:
+                    _show(stage, candidates)
+                if given["dry_run"]:
+                    return Refusal(Stop("refused", "only shown (--dry-run)"), ExitCode.OK)
+                return None if given["yes"] else await ask(stage.console, f"Delete {counted(deletes, 'job')}?")
 
-        async with watch(stage.tally, stage.console, stage.log, quiet=given["quiet"] or not given["yes"]):
+        with events_of(given, run_id, (), stage.tally) as events:
             ended = await rollback(
                 run_id_of,
                 around,
@@ -87,6 +88,8 @@ async def _rollback(run_id_of: str, given: dict[str, Any]) -> int:
                 tally=stage.tally,
                 on_start=lambda run, _: listen(run.stop, stage.console),
             )
+            if events is not None:
+                events.finish(stage.tally, places.state, ended.exit_code, ended.summary, ended.folder)
     return tell(stage.console, ended, given)
 
 

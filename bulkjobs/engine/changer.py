@@ -119,6 +119,7 @@ class Changer:
         finally:
             self._slots.release()
         self.ended[change.kind, done.outcome] += 1
+        self._tally.changed += 1
         self._recorder.finished(change, done)
 
     async def _until_done(self, change: Change) -> Done:
@@ -246,6 +247,7 @@ class Changer:
 
     def _answered(self, change: Change, answer: Answer | None, sent_at: float) -> Decision:
         now = self._clock.monotonic()
+        self._tally.answered(now - sent_at, is_known=answer is None or answer.verdict is not Verdict.UNKNOWN)
         if answer is None:
             self._control.accepted(sent_at, now)
             self._health.answered()

@@ -202,10 +202,9 @@ class Reconcile(Submit):
             if kept.line is None:
                 self._recorder.removed(kept.name, kept.job_id, Outcome.DRIFTED, "kept", kept.reason)
         await self._recorder.durable()  # what the sender found is asked of the journal
-        self.tally.phase = "updating"
         await self._changer.run(self._updates())
         if self._changer.stopped is None:
-            self.tally.phase = "deleting"
+            self.tally.changing("deleting", len(plan.of(Action.DELETE)))
             await self._changer.run(self._deletes(plan))
         if self._changer.stopped is not None:
             super().stop(self._changer.stopped)
@@ -214,6 +213,7 @@ class Reconcile(Submit):
         """Every row that is drifted now, also those of which the plan could not know."""
         kept = {seq for seq, planned in self._found.items() if planned.action is not Action.UPDATE and planned.diff}
         wanted = {row.seq: row for row in self._applied.drifted() if row.seq not in kept}
+        self.tally.changing("updating", len(wanted))
         first = 0
         if not wanted:
             return
@@ -236,6 +236,7 @@ class Reconcile(Submit):
         """What became of its earlier attempt is not known, or it is another job now: the next run will see."""
         outcome = Outcome.UNRESOLVED if self._applied.is_open(planned.name) else Outcome.NOT_SENT
         self._changer.ended[ChangeKind.DELETE, outcome] += 1
+        self.tally.changed += 1
         self._recorder.removed(planned.name, planned.job_id, outcome, "open", "run again")
 
     # Close

@@ -192,7 +192,7 @@ class Rollback:
             self.stop(refusal.stop)
             return refusal
         self._drains_itself = True
-        self.tally.phase = "deleting"
+        self.tally.changing("deleting", len(deletes))
         await self._changer.run(self._deletes(made))
         return None
 

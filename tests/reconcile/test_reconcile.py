@@ -28,14 +28,6 @@ async def test_an_update_keeps_the_job_and_its_id(stage: Stage) -> None:
     assert {name: job["jobId"] for name, job in (await stage.service.jobs()).items()} == before
 
 
-async def test_nobody_is_asked_where_nobody_is_and_nothing_is_sent(stage: Stage) -> None:
-    stage.write(THREE)
-    ran = await stage.run("reconcile")
-    assert ran.code == 2
-    assert "Plan: 3 to create. Go on? Nobody can be asked here" in ran.said()
-    assert await stage.service.jobs() == {}
-
-
 async def test_a_dry_run_is_a_plan(stage: Stage) -> None:
     stage.write(THREE)
     ran = await stage.run("reconcile", "--dry-run", "--json")
