@@ -131,7 +131,7 @@ async def submit(
     files = inventory_files(inventories, limits)
     for file in files:
         file.check_open()
-    async with connected(target, run_id, settings) as (client, scope):
+    async with connected(target, run_id, settings, clock) as (client, scope):
         run: Submit | None = None
 
         def journal_failed(error: BulkJobsError) -> None:
@@ -143,7 +143,7 @@ async def submit(
         try:
             for killed in journal.end_killed_runs():
                 log.warning("run.killed", killed=killed)
-            write_missing_reports(journal, log)
+            await write_missing_reports(journal, log)
             facts = {} if settings.shard is None else {"shard": str(settings.shard)}
             journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms(), facts)
             if not target.sandbox and journal.is_new_scope():
@@ -177,7 +177,7 @@ async def verify(
     Raises AccessError or UsageError when the service cannot be asked at all; what ends it later is in the result.
     """
     settings, clock, verified = settings or Settings(), clock or Clock(), verified or Verified()
-    async with connected(target, "verify", settings) as (client, _):
+    async with connected(target, "verify", settings, clock) as (client, _):
         await verify_rows(rows, client, settings, clock, Tally(), log or SilentLog(), verified)
     return verified
 
@@ -210,7 +210,7 @@ async def export(
     expander, refused = Expander(), list[Refused]()
     rows = as_nodes = 0
     is_wanted = partial(fnmatchcase, pat=pattern)
-    async with connected(target, "export", settings) as (client, _):
+    async with connected(target, "export", settings, clock) as (client, _):
         async for live in live_jobs(client, settings, clock, Tally(), log or SilentLog(), is_wanted):
             exported = export_rows(live.jobs, expander, comparison)
             write(exported.rows)
@@ -229,11 +229,14 @@ def render_again(state: Path, run_id: str, report_dir: Path | None = None) -> tu
         return folder, render(past.record, lambda: history.rows(past), folder, attempts)
 
 
-def write_missing_reports(journal: Journal, log: Log) -> None:
-    """Those of runs that died before theirs was complete. One that cannot be written now is due again next time."""
+async def write_missing_reports(journal: Journal, log: Log) -> None:
+    """Those of runs that died before theirs was complete. One that cannot be written now is due again next time.
+
+    Rendered in a thread, as every report: an interrupt must find the loop, however long it or its disk takes.
+    """
     for run_id in journal.runs_without_report():
         try:
-            folder, _ = render_again(journal.path, run_id)
+            folder, _ = await asyncio.to_thread(render_again, journal.path, run_id)
         except BulkJobsError as error:  # an old report is no reason to make no jobs
             log.warning("report.missing", of=run_id, error=error.message, hint=error.hint)
         else:
@@ -261,17 +264,25 @@ def new_run_id(now_ms: int, places: Places) -> str:
 
 
 @asynccontextmanager
-async def connected(target: Target, run_id: str, settings: Settings) -> AsyncIterator[tuple[DataFlowClient, str]]:
-    """A client, and the endpoint that names its scope. An embedded service is a fresh scope each time."""
+async def connected(
+    target: Target, run_id: str, settings: Settings, clock: Clock
+) -> AsyncIterator[tuple[DataFlowClient, str]]:
+    """A client that signs by ``clock``, and the endpoint that names its scope.
+
+    An embedded service is a fresh scope each time, and goes by the same clock.
+    """
+    now_ms = clock.wall_ms
     if target.sandbox:
         from bulkjobs.sandbox import Sandbox, SandboxOptions  # noqa: PLC0415  # a server, for rehearsals only
 
-        async with Sandbox(SandboxOptions(api=target.contract.api.value)) as sandbox:
+        async with Sandbox(SandboxOptions(api=target.contract.api.value), clock=lambda: now_ms() / 1000) as sandbox:
             keys = Credentials(sandbox.access_key, sandbox.secret_key, "the sandbox")
-            async with DataFlowClient(keys, sandbox.endpoint, target.contract, timeout=settings.timeout) as client:
+            async with DataFlowClient(
+                keys, sandbox.endpoint, target.contract, timeout=settings.timeout, now_ms=now_ms
+            ) as client:
                 yield client, f"sandbox:{run_id}"
         return
     endpoint = checked_endpoint(target.endpoint)
     keys = find_credentials(target.environment, target.profile, target.credentials_file)
-    async with DataFlowClient(keys, endpoint, target.contract, timeout=settings.timeout) as client:
+    async with DataFlowClient(keys, endpoint, target.contract, timeout=settings.timeout, now_ms=now_ms) as client:
         yield client, endpoint

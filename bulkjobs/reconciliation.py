@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 import tempfile
@@ -112,7 +113,7 @@ async def make_plan(
     """
     with tempfile.TemporaryDirectory(prefix="bulkjobs-plan-") as folder:
         copy = Path(folder) / "journal.db"
-        _copy(around.places.state, copy)
+        await asyncio.to_thread(_copy, around.places.state, copy)
         places = Places(copy, Path(folder), "plan-only")
 
         async def look_only(_plan: Plan) -> Refusal:
@@ -173,16 +174,17 @@ async def rollback(
     """
     places = _named(around)
     assert places.run_id is not None
+    figures = tally or Tally()
 
     async def work(journal: Journal, client: DataFlowClient, started: Callable[[Stoppable], None]) -> RolledBack:
         run = Rollback(
-            of, journal, client, around.settings, around.clock, tally or Tally(), around.log,
+            of, journal, client, around.settings, around.clock, figures, around.log,
             max_delete or MaxDelete(percent=None), approve, comparison=around.comparison,
         )  # fmt: skip
         started(run)
         return await run.run()
 
-    ended, folder, summary = await _in_a_run(around, places, on_start, work)
+    ended, folder, summary = await _in_a_run(around, places, on_start, figures, work)
     return Ended(places.run_id, ended.exit_code, ended.stop, folder, summary, candidates=ended.candidates)
 
 
@@ -215,13 +217,14 @@ async def _run(
         started(run)
         return run, await run.run()
 
-    return await _in_a_run(around, places, on_start, work, renders=renders)
+    return await _in_a_run(around, places, on_start, tally, work, renders=renders)
 
 
 async def _in_a_run(
     around: Around,
     places: Places,
     on_start: OnStart | None,
+    tally: Tally,
     work: Callable[[Journal, DataFlowClient, Callable[[Stoppable], None]], Awaitable[R]],
     *,
     renders: bool = True,
@@ -241,17 +244,19 @@ async def _in_a_run(
             on_start(run, run_id)
 
     opened = _journal(places, journal_failed)
-    async with connected(target, run_id, around.settings) as (client, scope), opened as journal:
+    async with connected(target, run_id, around.settings, clock) as (client, scope), opened as journal:
         for killed in journal.end_killed_runs():
             around.log.warning("run.killed", killed=killed)
         if renders:
-            write_missing_reports(journal, around.log)
+            await write_missing_reports(journal, around.log)
         folder = (places.report_dir / run_id).absolute()
         journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms())
         result = await work(journal, client, started)
         if not renders:
             return result, folder, {}
-        folder, summary = render_again(places.state, run_id)
+        tally.phase = "reporting"
+        # In a thread: an interrupt must find the loop, however long the report or its disk takes.
+        folder, summary = await asyncio.to_thread(render_again, places.state, run_id)
         journal.reported(run_id)
     return result, folder, summary
 
