@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from bulkjobs.engine.change import NOTHING_MORE, Leave
-from bulkjobs.engine.plan import Plan, what_changed
+from bulkjobs.engine.plan import Plan, SavedPlan, what_changed
 from bulkjobs.engine.work import Stop
 from bulkjobs.errors import ExitCode
 
@@ -72,11 +74,15 @@ async def expect_nothing(plan: Plan) -> Refusal | None:
     return Refusal(Stop("refused", reason, "nothing was sent; `bulkjobs plan` shows them"), ExitCode.PENDING)
 
 
-def hold_to(saved: Mapping[str, Any]) -> Approve:
-    """``--plan FILE``: whatever is not exactly the saved plan is refused, and what changed is said."""
+def hold_to(saved: SavedPlan | Mapping[str, Any]) -> Approve:
+    """``--plan FILE``: whatever is not exactly the saved plan is refused, and what changed is said.
+
+    ``saved``: as ``read_plan`` reads it, or the document itself. Raises ValueError for one that is none.
+    """
+    held = saved if isinstance(saved, SavedPlan) else msgspec.convert(saved, SavedPlan)
 
     async def approve(plan: Plan) -> Refusal | None:
-        changed = what_changed(saved, plan)
+        changed = what_changed(held, plan)
         if not changed:
             return None
         reason = "this is not what was planned: " + "; ".join(changed)

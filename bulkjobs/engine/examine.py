@@ -13,7 +13,7 @@ from bulkjobs.engine.change_protocol import Sight
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
 from bulkjobs.engine.journal.journal import PlannedRow
 from bulkjobs.engine.looks import How, difference_text
-from bulkjobs.engine.plan import Action, Planned
+from bulkjobs.engine.planned import Action, Planned
 from bulkjobs.engine.planning import Step
 from bulkjobs.engine.protocol import Finish, Match, Relation, recognise, several
 from bulkjobs.engine.reader import Reader, Unreadable

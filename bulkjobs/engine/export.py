@@ -14,6 +14,7 @@ from bulkjobs.engine.pacing import AdaptiveLimiter
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.stops import stop_of
+from bulkjobs.engine.together import together
 from bulkjobs.engine.work import Tally
 from bulkjobs.errors import AccessError, NotFinished
 from bulkjobs.graph.exported import Refused, Shown
@@ -102,13 +103,7 @@ async def _read(reader: Reader, slots: asyncio.Semaphore, listed: dict[str, list
             live.refused.append(Refused(name, (), "the list gives no id that can be used"))
         else:
             single.append((name, ids[0]))
-    tasks = [asyncio.ensure_future(one(job_id)) for _, job_id in single]
-    try:
-        jobs = await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    jobs = await together(one(job_id) for _, job_id in single)
     # A job that went away between list and read is none that lives.
     live.jobs = [
         Shown(name, job_id, job.nodes)

@@ -8,10 +8,11 @@ are updated, and last, jobs are deleted. ``submit-protocol.md``, invariant 14.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 from bulkjobs.dataflow.client import DataFlowClient
+from bulkjobs.engine import planning
 from bulkjobs.engine.change import Change
 from bulkjobs.engine.change_recorder import ChangeRecorder
 from bulkjobs.engine.changer import Changer
@@ -19,23 +20,31 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.consent import Approve, Mode, Refusal
 from bulkjobs.engine.examine import Examiner
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
+from bulkjobs.engine.journal.experience import odds_of_unknown
 from bulkjobs.engine.journal.journal import Journal, PlannedRow
 from bulkjobs.engine.pacing import Limiter, window_limiter
-from bulkjobs.engine.plan import Action, Plan, Planned, Terms, estimate
+from bulkjobs.engine.plan import Plan, Terms
+from bulkjobs.engine.plan_estimate import Measured, plan_estimate_s
+from bulkjobs.engine.plan_rows import PlanRows
+from bulkjobs.engine.planned import Action, Planned
 from bulkjobs.engine.planning import Moment
 from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.submit import CODE_OF, Submit, in_thread, step_of
+from bulkjobs.engine.together import together
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import ExitCode, worst
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.spec import JobSpec
+from bulkjobs.graph.survey import Survey
 from bulkjobs.inventory.reader import InventoryFile
 from bulkjobs.logs import Log
 from bulkjobs.settings import Settings
 
 _READERS = 16
+_LOOKED_AT_AGAIN = (planning.Action.LOOK, planning.Action.SETTLE)
+_CHUNK = 2_000
 
 _OUTCOMES = {
     Outcome.EXISTING: Action.UNCHANGED,
@@ -89,7 +98,8 @@ class Reconcile(Submit):
             include=mode.include,
         )
         self._found: dict[int, Planned] = {}
-        self._listing_s = 0.0
+        self._removals: Sequence[Planned] = ()
+        self._survey_s = self._listing_s = 0.0
 
     def stop(self, stop: Stop) -> None:
         """End the run early: nothing more is sent, what is on its way is waited for."""
@@ -102,10 +112,11 @@ class Reconcile(Submit):
     async def _send_all(self) -> None:
         moment = await self._prepare()
         await self._examine_rows(moment)
-        removals = await self._examine_jobs() if self._mode.prune else []
+        if self._mode.prune:
+            self._removals = await self._examine_jobs()
         await self._recorder.durable()
-        self.plan = plan = self._planned(removals)
-        too_many = self._mode.max_delete.refuses(len(plan.of(Action.DELETE)), plan.owned, "this namespace")
+        self.plan = plan = await self._planned()
+        too_many = self._mode.max_delete.refuses(plan.rows.counts[Action.DELETE], plan.owned, "this namespace")
         self._refusal = too_many or await self._approve(plan)
         if self._refusal is not None:
             if self._refusal.stop.state != "finished":  # else nobody wanted more than the plan
@@ -113,7 +124,13 @@ class Reconcile(Submit):
             return
         await self._send(moment)
         if self._sender.stopped is None:
-            await self._change(plan)
+            await self._change()
+
+    async def _survey(self) -> Survey:
+        begun = self._clock.monotonic()
+        survey = await super()._survey()
+        self._survey_s = self._clock.monotonic() - begun
+        return survey
 
     async def _list(self, phase: str) -> None:
         begun = self._clock.monotonic()
@@ -134,13 +151,17 @@ class Reconcile(Submit):
                     self._changed()
                     return
                 works.append(self._examine_row(row, spec, moment, slots))
-            await _all(works)
+            await together(works)
             await self._recorder.durable()
             first += len(jobs)
 
     async def _examine_row(self, row: PlannedRow, spec: JobSpec, moment: Moment, slots: asyncio.Semaphore) -> None:
         async with slots:
-            self._found[row.seq] = await self._examiner.row(row, spec, step_of(row, moment))
+            step = step_of(row, moment)
+            planned = await self._examiner.row(row, spec, step)
+        has_ended = planned.action is Action.UNCHANGED and step.action not in _LOOKED_AT_AGAIN
+        if not has_ended:  # else the journal has all that a plan tells
+            self._found[row.seq] = planned
 
     async def _examine_jobs(self) -> list[Planned]:
         self.tally.phase = "looking for jobs to delete"
@@ -161,28 +182,44 @@ class Reconcile(Submit):
             if planned is not None:
                 found[name] = planned
 
-        await _all([one(owned) for owned in self._applied.prunable(self.namespace)])
-        await _all([orphan(name) for name in self._applied.created_open(self.namespace)])
+        await together([one(owned) for owned in self._applied.prunable(self.namespace)])
+        await together([orphan(name) for name in self._applied.created_open(self.namespace)])
         return [found[name] for name in sorted(found)]
 
-    def _planned(self, removals: Sequence[Planned]) -> Plan:
-        rows = [*map(self._of_row, self._applied.rows()), *removals]
-        counted = {action: sum(row.action is action for row in rows) for action in Action}
-        updates, deletes = counted[Action.UPDATE], counted[Action.DELETE]
+    async def _planned(self) -> Plan:
+        rows = PlanRows()
+        for first in range(0, self._positions, _CHUNK):
+            for row in self._applied.rows(first, _CHUNK):
+                rows.add(self._of_row(row))
+            await asyncio.sleep(0)  # the loop goes on
+        for removal in self._removals:
+            rows.add(removal)
+        creates, updates = rows.counts[Action.CREATE], rows.counts[Action.UPDATE]
+        deletes = rows.counts[Action.DELETE]
         calls = {
-            "createJob": counted[Action.CREATE],
+            "createJob": creates,
             "updateJob": updates,
             "deleteJob": deletes,
             "getJob": 2 * updates + deletes,
         }
-        rate = self._control.rate
-        inventories = [(file.path, file.sha256 or "") for file in self._files]
+        is_known = self._settings.rate is not None or self._journal.learned() is not None
+        pages = self._sender.settling.resolver.pages
+        measured = Measured(
+            self._control.rate if is_known else None,
+            self._settings.concurrency,
+            self._settings.settle,
+            self._listing_s,
+            self._survey_s,
+            pages,
+            max(0, self.tally.reads - pages),
+            odds_of_unknown(self._journal),
+        )
         return Plan(
-            self._terms(self.namespace, self._mode.prune, inventories),
+            self._terms(self.namespace, self._mode.prune, [(file.path, file.sha256 or "") for file in self._files]),
             rows,
             calls,
-            estimate(calls, rate, self._listing_s, self._settings.concurrency, self._settings.settle),
-            rate,
+            plan_estimate_s(creates, updates, deletes, measured),
+            self._control.rate,
             self._listing_s,
             self._applied.count(self.namespace),
         )
@@ -197,15 +234,16 @@ class Reconcile(Submit):
 
     # Change
 
-    async def _change(self, plan: Plan) -> None:
-        for kept in plan.of(Action.KEEP):
-            if kept.line is None:
+    async def _change(self) -> None:
+        for kept in self._removals:
+            if kept.action is Action.KEEP:
                 self._recorder.removed(kept.name, kept.job_id, Outcome.DRIFTED, "kept", kept.reason)
         await self._recorder.durable()  # what the sender found is asked of the journal
         await self._changer.run(self._updates())
         if self._changer.stopped is None:
-            self.tally.changing("deleting", len(plan.of(Action.DELETE)))
-            await self._changer.run(self._deletes(plan))
+            deletes = [planned for planned in self._removals if planned.action is Action.DELETE]
+            self.tally.changing("deleting", len(deletes))
+            await self._changer.run(self._deletes(deletes))
         if self._changer.stopped is not None:
             super().stop(self._changer.stopped)
 
@@ -224,8 +262,8 @@ class Reconcile(Submit):
                     yield Change(ChangeKind.UPDATE, row.name, row.job_id, seq, spec, planned=row.updated_date)
             first += len(jobs)
 
-    async def _deletes(self, plan: Plan) -> AsyncIterator[Change]:
-        for planned in plan.of(Action.DELETE):
+    async def _deletes(self, deletes: Sequence[Planned]) -> AsyncIterator[Change]:
+        for planned in deletes:
             applied = self._applied.of(planned.name)  # as it is now that earlier attempts are settled
             if applied is None or applied.job_id != planned.job_id or self._applied.is_open(planned.name):
                 self._not_deleted(planned)
@@ -249,7 +287,7 @@ class Reconcile(Submit):
             if kind is ChangeKind.DELETE and count:
                 is_kept = outcome in (Outcome.EXISTING, Outcome.DRIFTED, Outcome.CONFLICT)
                 codes.add(ExitCode.NEEDS_DECISION if is_kept else CODE_OF.get(outcome, ExitCode.OK))
-        if self.plan is not None and any(row.line is None for row in self.plan.of(Action.KEEP)):
+        if any(planned.action is Action.KEEP for planned in self._removals):
             codes.add(ExitCode.NEEDS_DECISION)
         return worst(codes)
 
@@ -258,14 +296,3 @@ class Reconcile(Submit):
         for (kind, outcome), count in sorted(self._changer.ended.items()):
             facts[f"{kind.value}_{outcome.value}"] = count
         return facts
-
-
-async def _all(works: Sequence[Awaitable[None]]) -> None:
-    """Wait for all; the first error ends the others. Not a TaskGroup: a caller wants the error itself."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

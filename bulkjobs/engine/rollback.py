@@ -32,6 +32,7 @@ from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.sights import sight_of_delete
 from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.submit import CODE_OF
+from bulkjobs.engine.together import together
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, NotFinished, UsageError, worst
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
@@ -206,13 +207,7 @@ class Rollback:
             if candidate is not None:
                 found[seq] = candidate
 
-        tasks = [asyncio.create_task(one(seq, owned)) for seq, owned in enumerate(made)]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await together(one(seq, owned) for seq, owned in enumerate(made))
         self._candidates = [found[seq] for seq in sorted(found)]
 
     async def _candidate(self, seq: int, owned: Owned) -> Candidate | None:

@@ -63,6 +63,14 @@ def test_the_old_definition_again_waits_for_the_open_update_as_well(world: World
     assert world.seen() == {"keeper": "1", "alpha": "1"}
 
 
+def test_a_plan_says_what_is_there_while_an_update_is_open(world: World) -> None:
+    world.values["alpha"] = "2"
+    world.reconcile(first("PUT", "kill-after"))
+    world.reconcile()
+    assert world.plan is not None
+    assert {row.name: row.action.value for row in world.plan.rows} == {"keeper": "unchanged", "alpha": "unchanged"}
+
+
 def test_submit_says_what_became_of_an_open_update_once_it_has_settled(world: World) -> None:
     world.values["alpha"] = "2"
     world.reconcile(first("PUT", "kill-late"))
