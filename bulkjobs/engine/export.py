@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from bulkjobs.dataflow.client import DataFlowClient, Job
 from bulkjobs.dataflow.replies import Cause
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.health import Health
-from bulkjobs.engine.pacing import AdaptiveLimiter
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.stops import stop_of
@@ -47,17 +45,7 @@ async def live_jobs(
     pages hides a job from one pass. Raises AccessError and NotFinished when the service will not answer.
     """
     control = RateControl(clock.uniform, ceiling=settings.rate)
-    reader = Reader(
-        client,
-        AdaptiveLimiter(lambda: control.rate),
-        control,
-        Health(settings.patience),
-        clock,
-        tally,
-        log,
-        settings.patience,
-        min(settings.patience, settings.first_patience),
-    )
+    reader = Reader.under(settings, client, control, clock, tally, log)
     try:
         listed = await _listed(reader, tally, is_wanted)
         slots = asyncio.Semaphore(settings.concurrency)

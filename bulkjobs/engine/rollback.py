@@ -18,12 +18,11 @@ from bulkjobs.engine.change_recorder import ChangeRecorder
 from bulkjobs.engine.changer import Changer
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.consent import MaxDelete, Refusal
-from bulkjobs.engine.health import Health
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.writer import Kind
 from bulkjobs.engine.looks import How
-from bulkjobs.engine.pacing import AdaptiveLimiter, Limiter, window_limiter
+from bulkjobs.engine.pacing import Limiter, window_limiter
 from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
@@ -97,18 +96,13 @@ class Rollback:
         self._comparison = comparison
         self._applied = AppliedJobs(journal)
         self._recorder = Recorder(journal, tally, clock, log)
-        self._control = control = RateControl(clock.uniform, ceiling=settings.rate)
-        self._reader = Reader(
-            client,
-            AdaptiveLimiter(lambda: control.rate, limiter),
-            control,
-            Health(settings.patience),
-            clock,
-            tally,
-            log,
-            settings.patience,
-            min(settings.patience, settings.first_patience),
+        learned = journal.learned()
+        self._control = control = RateControl(
+            clock.uniform,
+            ceiling=settings.rate,
+            learned=learned.start(clock.wall_ms()) if learned is not None else None,
         )
+        self._reader = Reader.under(settings, client, control, clock, tally, log, limiter)
         self._changer = Changer(
             client,
             self._reader,
