@@ -48,12 +48,10 @@ class Examiner:
         self._include = include
 
     async def row(self, row: PlannedRow, spec: JobSpec, step: Step) -> Planned:
-        """What is to be done for a row without an outcome. Its file and line are the caller's to add.
+        """What is to be done for a row that needs a look. Its file and line are the caller's to add.
 
         A row whose job cannot be read is left alone. Raises Fatal when the service will not answer.
         """
-        if step.action is planning.Action.SEND:
-            return self._planned(row, Action.CREATE)
         try:
             planned = await self._looked(row, spec, step)
         except Unreadable as error:

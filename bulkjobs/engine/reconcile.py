@@ -27,7 +27,7 @@ from bulkjobs.engine.plan import Plan, Terms
 from bulkjobs.engine.plan_estimate import Measured, plan_estimate_s
 from bulkjobs.engine.plan_rows import PlanRows
 from bulkjobs.engine.planned import Action, Planned
-from bulkjobs.engine.planning import Moment
+from bulkjobs.engine.planning import Moment, Step
 from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.submit import CODE_OF, Submit, in_thread, step_of
@@ -150,14 +150,15 @@ class Reconcile(Submit):
                 if spec is None or spec.digest != row.digest:
                     self._changed()
                     return
-                works.append(self._examine_row(row, spec, moment, slots))
+                step = step_of(row, moment)
+                if step.action is not planning.Action.SEND:  # there is nothing to look at
+                    works.append(self._examine_row(row, spec, step, slots))
             await together(works)
             await self._recorder.durable()
             first += len(jobs)
 
-    async def _examine_row(self, row: PlannedRow, spec: JobSpec, moment: Moment, slots: asyncio.Semaphore) -> None:
+    async def _examine_row(self, row: PlannedRow, spec: JobSpec, step: Step, slots: asyncio.Semaphore) -> None:
         async with slots:
-            step = step_of(row, moment)
             planned = await self._examiner.row(row, spec, step)
         has_ended = planned.action is Action.UNCHANGED and step.action not in _LOOKED_AT_AGAIN
         if not has_ended:  # else the journal has all that a plan tells
