@@ -156,7 +156,7 @@ def _show_removals(console: Console, ended: Ended) -> None:
     console.print(Text(f"Jobs that no row lists: {deleted:,} deleted, {len(removals) - deleted:,} not"))
     for removal in [removal for removal in removals if removal["outcome"] != "deleted"][:_SHOWN]:
         why = plain(str(removal["detail"] or removal["code"] or removal["outcome"]), 300)
-        console.print(Text(f"  {plain(str(removal['name']), 100)}: {why}"))
+        console.print(Text(f"  {plain(str(removal['name']), 100)}: {why}"), soft_wrap=True)
 
 
 def counted(count: int, word: str) -> str:

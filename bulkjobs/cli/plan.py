@@ -56,12 +56,13 @@ async def plan_inventory(inventories: list[Path], out: Path | None, exit_code: b
     from bulkjobs.library import Places  # noqa: PLC0415  # aiohttp
     from bulkjobs.reconciliation import make_plan  # noqa: PLC0415
 
+    mode = mode_of(given)
     async with staged(given) as stage:
         plan = await make_plan(
             inventories,
             around_of(given, Places(given["state"]), stage.log),
             expander_of(given),
-            mode_of(given),
+            mode,
             tally=stage.tally,
             on_start=lambda run, _: listen(run.stop, stage.console),
         )
@@ -73,6 +74,9 @@ async def plan_inventory(inventories: list[Path], out: Path | None, exit_code: b
         write_text("")
     elif not given["quiet"]:
         show_plan(stage.console, plan)
+        too_many = mode.max_delete.refuses(plan.counts["delete"], plan.owned, "this namespace")
+        if too_many is not None:
+            stage.console.print(f"reconcile would refuse it: {too_many.stop.reason}", soft_wrap=True, markup=False)
     return int(ExitCode.PENDING if exit_code and plan.pending else ExitCode.OK)
 
 

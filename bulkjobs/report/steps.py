@@ -81,13 +81,18 @@ def _attempt(attempt: Attempt, *, is_earlier: bool = False) -> Iterator[Event]:
     said = f": {attempt.message}" if attempt.message else ""
     trace = f" (trace {attempt.trace_id})" if attempt.trace_id else ""
     meaning = _MEANING.get(attempt.verdict, attempt.verdict)
+    if attempt.verdict == "accepted":
+        meaning = _ACCEPTED.get(attempt.kind, attempt.verdict)
     text = meaning if attempt.verdict == "accepted" else f"{status}{code}{said}{trace}: {meaning}"
     yield Event(attempt.ended_at, "answer", text, facts)
 
 
+_ACCEPTED = {
+    "update": "accepted; it is read back before that counts",
+    "delete": "accepted: the job is deleted",
+}
 _MEANING = {
     "created": "done",
-    "accepted": "accepted; it is read back before that counts",
     "rejected": "refused",
     "halted": "refused in a way that stops the run",
     "throttled": "refused for its rate, so it does not count and is sent again",

@@ -40,7 +40,7 @@ def _filtered(value: str) -> list[dict[str, Any]]:
     place = {"regionNo": "1", "bucketName": "raw-bucket", "dataType": "CSV", "fieldList": fields}
     condition = {"name": "종류", "operator": "EQ", "value": value}
     return [
-        {"id": 1, "type": "SOURCE_OBS", "name": "Object Storage", "parentNodeIds": [], "prefix": "입력, \"raw\""} | place,
+        {"id": 1, "type": "SOURCE_OBS", "name": "Object Storage", "parentNodeIds": [], "prefix": "입력, in"} | place,
         {
             "id": 2, "type": "TRANSFORM_FILTER", "name": "Filter", "parentNodeIds": [1], "filterType": "AND",
             "filterConditionList": [condition],

@@ -103,6 +103,14 @@ class TestPrune:
         await stage.reconciled(other, "--prune", "--max-delete", "9", "--namespace", "a new one")
         assert set(await stage.service.jobs()) == {"alpha", "bravo", "delta"}
 
+    async def test_a_refused_run_of_a_mistyped_namespace_holds_no_names(self, stage: Stage) -> None:
+        stage.write({**THREE, "delta": "D"})
+        ran = await stage.run("reconcile", "--yes", "--namespace", "typo", "--expect-no-changes")
+        assert ran.code == 10
+        stage.write({"alpha": "A"})
+        said = (await stage.run("plan", "--prune")).said()
+        assert "reconcile would refuse it: 2 jobs would be deleted, more than --max-delete 10%" in said
+
     async def test_knows_only_what_its_own_journal_has_made(self, stage: Stage) -> None:
         stage.write({"alpha": "A"})
         await stage.reconciled("--prune", "--max-delete", "9", "--state", "elsewhere.db")
