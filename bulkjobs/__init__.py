@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from bulkjobs.dataflow.signature import Credentials
     from bulkjobs.engine.clock import Clock
     from bulkjobs.engine.consent import MaxDelete, Mode, Refusal
+    from bulkjobs.engine.ending import Result
     from bulkjobs.engine.plan import Plan
     from bulkjobs.engine.records import Outcome
-    from bulkjobs.engine.submit import Result
     from bulkjobs.engine.verify import Verified
     from bulkjobs.engine.work import Stop, Tally
     from bulkjobs.errors import (

@@ -22,10 +22,11 @@ from bulkjobs.dataflow.credentials import find_credentials
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT, checked_endpoint
 from bulkjobs.dataflow.signature import Credentials
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.ending import Result
 from bulkjobs.engine.export import live_jobs
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.history import History, has_run
-from bulkjobs.engine.submit import Result, Submit
+from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.verify import Verified, verify_rows
 from bulkjobs.engine.work import Tally
 from bulkjobs.errors import BulkJobsError, UsageError
@@ -143,7 +144,6 @@ async def submit(
         try:
             for killed in journal.end_killed_runs():
                 log.warning("run.killed", killed=killed)
-            await write_missing_reports(journal, log)
             facts = {} if settings.shard is None else {"shard": str(settings.shard)}
             journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms(), facts)
             if not target.sandbox and journal.is_new_scope():
@@ -153,6 +153,7 @@ async def submit(
             )
             if on_start is not None:
                 on_start(run, run_id)
+            await write_missing_reports(journal, log)
             result = await run.run()
             tally.phase = "reporting"
             # In a thread: an interrupt must find the loop, however long the report or its disk takes.
@@ -232,7 +233,7 @@ def render_again(state: Path, run_id: str, report_dir: Path | None = None) -> tu
 async def write_missing_reports(journal: Journal, log: Log) -> None:
     """Those of runs that died before theirs was complete. One that cannot be written now is due again next time.
 
-    Rendered in a thread, as every report: an interrupt must find the loop, however long it or its disk takes.
+    In a thread, and when the run can be stopped already: an interrupt must find somebody who hears it.
     """
     for run_id in journal.runs_without_report():
         try:

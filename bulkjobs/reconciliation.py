@@ -18,12 +18,12 @@ from typing import Protocol, TypeVar
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.consent import Approve, MaxDelete, Mode, Refusal, approve_all, expect_nothing, hold_to
+from bulkjobs.engine.ending import Result
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.schema import connect, errors_of, refuse_empty
 from bulkjobs.engine.plan import Plan, Terms
 from bulkjobs.engine.reconcile import Reconcile
 from bulkjobs.engine.rollback import Candidate, Rollback, RolledBack
-from bulkjobs.engine.submit import Result
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, InventoryError, NotFinished
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
@@ -95,6 +95,7 @@ class Stoppable(Protocol):
 
 
 OnStart = Callable[[Stoppable, str], None]
+Started = Callable[[Stoppable], Awaitable[None]]
 
 
 async def make_plan(
@@ -176,12 +177,12 @@ async def rollback(
     assert places.run_id is not None
     figures = tally or Tally()
 
-    async def work(journal: Journal, client: DataFlowClient, started: Callable[[Stoppable], None]) -> RolledBack:
+    async def work(journal: Journal, client: DataFlowClient, started: Started) -> RolledBack:
         run = Rollback(
             of, journal, client, around.settings, around.clock, figures, around.log,
             max_delete or MaxDelete(percent=None), approve, comparison=around.comparison,
         )  # fmt: skip
-        started(run)
+        await started(run)
         return await run.run()
 
     ended, folder, summary = await _in_a_run(around, places, on_start, figures, work)
@@ -207,14 +208,12 @@ async def _run(
         endpoint = "sandbox" if target.sandbox else target.endpoint
         return Terms(endpoint, target.account, target.contract.api.value, namespace, prune, named)
 
-    async def work(
-        journal: Journal, client: DataFlowClient, started: Callable[[Stoppable], None]
-    ) -> tuple[Reconcile, Result]:
+    async def work(journal: Journal, client: DataFlowClient, started: Started) -> tuple[Reconcile, Result]:
         run = Reconcile(
             files, expander or Expander(), journal, client, around.settings, around.clock, tally, around.log,
             mode or Mode(), approve, terms, comparison=around.comparison,
         )  # fmt: skip
-        started(run)
+        await started(run)
         return run, await run.run()
 
     return await _in_a_run(around, places, on_start, tally, work, renders=renders)
@@ -225,7 +224,7 @@ async def _in_a_run(
     places: Places,
     on_start: OnStart | None,
     tally: Tally,
-    work: Callable[[Journal, DataFlowClient, Callable[[Stoppable], None]], Awaitable[R]],
+    work: Callable[[Journal, DataFlowClient, Started], Awaitable[R]],
     *,
     renders: bool = True,
 ) -> tuple[R, Path, Mapping[str, object]]:
@@ -238,17 +237,18 @@ async def _in_a_run(
         for run in current:
             run.fail(error)
 
-    def started(run: Stoppable) -> None:
-        current.append(run)
-        if on_start is not None:
-            on_start(run, run_id)
-
     opened = _journal(places, journal_failed)
     async with connected(target, run_id, around.settings, clock) as (client, scope), opened as journal:
+
+        async def started(run: Stoppable) -> None:
+            current.append(run)
+            if on_start is not None:
+                on_start(run, run_id)
+            if renders:
+                await write_missing_reports(journal, around.log)
+
         for killed in journal.end_killed_runs():
             around.log.warning("run.killed", killed=killed)
-        if renders:
-            await write_missing_reports(journal, around.log)
         folder = (places.report_dir / run_id).absolute()
         journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms())
         result = await work(journal, client, started)

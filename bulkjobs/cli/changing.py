@@ -133,11 +133,9 @@ async def ask(console: Console, question: str) -> Refusal | None:
 
 def tell(console: Console, ended: Ended, given: Given) -> int:
     """How a run ended, as JSON or for people; its exit code."""
-    from bulkjobs.engine.submit import Result  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.ending import Result  # noqa: PLC0415  # not for --help
     from bulkjobs.library import Submitted  # noqa: PLC0415
 
-    if given["as_json"]:
-        write_json(ended.summary)
     if not given["quiet"] or ended.exit_code is not ExitCode.OK:
         result = ended.result
         if result is not None and result.problems:
@@ -145,6 +143,8 @@ def tell(console: Console, ended: Ended, given: Given) -> int:
         _show_removals(console, ended)
         closing = Submitted(ended.run_id, Result(ended.exit_code, ended.stop, (), 0, 0), ended.folder, ended.summary)
         show_summary(console, closing, again(dict(given)) if is_unfinished(ended.exit_code) else None)
+    if given["as_json"]:  # after what people read: it may raise
+        write_json(ended.summary)
     return int(ended.exit_code)
 
 

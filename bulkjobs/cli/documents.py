@@ -7,6 +7,8 @@ import re
 import sys
 import unicodedata
 
+from bulkjobs.errors import StateError
+
 _SUSPECT = re.compile(r"[^\x20-\x7e\n]")
 _ACTIVE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
@@ -19,10 +21,26 @@ def inert_json(text: str) -> str:
 
 
 def write_text(text: str, *, at_once: bool = True) -> None:
-    """Write it; ``at_once`` False: with what comes after it. Raises BrokenPipeError when whoever read it has gone."""
-    sys.stdout.buffer.write(text.encode())
-    if at_once:
-        sys.stdout.buffer.flush()
+    """Write it; ``at_once`` False: with what comes after it.
+
+    Raises BrokenPipeError when whoever read it has gone, StateError when it cannot be written: a full disk.
+    """
+    try:
+        sys.stdout.buffer.write(text.encode())
+        if at_once:
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritable(error) from None
+
+
+def unwritable(error: OSError) -> StateError:
+    """The error for what standard output leads to."""
+    return StateError(
+        f"standard output: cannot be written: {error.strerror or error}",
+        "what was written is incomplete; free the disk, or send it elsewhere",
+    )
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -4,7 +4,7 @@
 what ``summary.json`` counts. A row may be told twice, if a later look at it found more: the last one counts. Rows that
 the run never came to follow before the end. A job that no row lists is told as a row whose ``file`` is null; and its
 ``line``, unless it is the one that a rolled back run read it from. Each line is flushed. A reader that is slow does not
-hold the run up, and one that goes away ends the stream, never the run.
+hold the run up; one that goes away, and a disk that is full, end the stream, never the run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -45,6 +45,7 @@ class Events:
         self._run_id = run_id
         self._files = files
         self._told: set[tuple[int, int]] = set()
+        self._failed: OSError | None = None
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         self._thread = Thread(target=self._write, name="json-events", daemon=True)
         self._thread.start()
@@ -82,9 +83,17 @@ class Events:
         self._say("end", exit_code=exit_code, **told, report=str(folder))
 
     def close(self) -> None:
-        """Return when all is written, or nobody reads."""
+        """Return when all is written, or nobody reads, or it cannot be written."""
         self._queue.put(None)
         self._thread.join()
+
+    def check(self) -> None:
+        """Raises StateError if what was to be written is incomplete, and not because nobody reads it."""
+        if self._failed is not None:
+            raise StateError(
+                f"--json-events: cannot be written: {self._failed.strerror}",
+                f"it is incomplete; the run went on, and `bulkjobs report {self._run_id}` has every row",
+            )
 
     def _say(self, event: str, **values: object) -> None:
         line = msgspec.json.encode({"event": event, "run": self._run_id, **values})
@@ -92,11 +101,14 @@ class Events:
 
     def _write(self) -> None:
         while (line := self._queue.get()) is not None:
-            with suppress(OSError):
+            try:
                 while line:
                     line = line[os.write(self._descriptor, line) :]
-                continue
-            return  # whoever read has gone, or the disk is full: the report has it all
+            except BrokenPipeError:
+                return  # whoever read has gone
+            except OSError as error:
+                self._failed = error
+                return
 
 
 def refuse_two_documents(where: str | None, *, as_json: bool) -> None:
@@ -107,7 +119,10 @@ def refuse_two_documents(where: str | None, *, as_json: bool) -> None:
 
 @contextmanager
 def open_events(where: str | None, run_id: str, files: Sequence[str]) -> Iterator[Events | None]:
-    """A stream for the length of a run; None if nobody asked. Raises StateError when ``where`` cannot be written."""
+    """A stream for the length of a run; None if nobody asked. Raises StateError when ``where`` cannot be written.
+
+    If that turns out in the middle of the run, ``check`` raises it.
+    """
     if where is None:
         yield None
         return

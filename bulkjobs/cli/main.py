@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from typing import Any, NoReturn, TextIO
@@ -11,9 +12,12 @@ import click
 
 from bulkjobs.cli.colours import follow_conventions
 from bulkjobs.cli.commands import COMMANDS, load
+from bulkjobs.cli.documents import unwritable
 from bulkjobs.cli.usage import explained, unknown_command
 from bulkjobs.errors import BulkJobsError, ExitCode
 from bulkjobs.plain import plain
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(click.Group):
@@ -65,18 +69,31 @@ def main() -> NoReturn:
         code = ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
         code = ExitCode.INTERRUPTED
-    _let_go(sys.stdout)
+    except OSError as error:  # what writes to files of its own names them: this is what click or rich printed
+        if error.filename is not None or error.errno not in _DISK:
+            raise
+        _complain(unwritable(error).message, unwritable(error).hint)
+        code = ExitCode.STATE
+    lost = _let_go(sys.stdout)
+    if lost is not None and code not in (ExitCode.DEFECT, ExitCode.STATE):
+        _complain(unwritable(lost).message, unwritable(lost).hint)
+        code = ExitCode.STATE
     _let_go(sys.stderr)
     sys.exit(int(code or 0))
 
 
-def _let_go(stream: TextIO) -> None:
-    """Flush a standard stream for the last time; if nobody reads it any more, Python must not complain at its end."""
+def _let_go(stream: TextIO) -> OSError | None:
+    """Flush a standard stream for the last time; if nobody reads it any more, Python must not complain at its end.
+
+    Returns why it could not be written, unless it is only that nobody reads it.
+    """
     try:
         stream.flush()
-    except OSError:
+    except OSError as error:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return None if error.errno == errno.EPIPE else error
+    return None
 
 
 def _complain(message: str, hint: str | None) -> None:

@@ -95,7 +95,10 @@ async def _reconcile(inventories: list[Path], plan_file: Path | None, given: dic
             )
             if events is not None:
                 events.finish(stage.tally, places.state, ended.exit_code, ended.summary, ended.folder)
-    return tell(stage.console, ended, given)
+    code = tell(stage.console, ended, given)
+    if events is not None:
+        events.check()
+    return code
 
 
 async def _ask(plan: Plan, stage: Stage, given: dict[str, Any]) -> Refusal | None:

@@ -90,7 +90,10 @@ async def _rollback(run_id_of: str, given: dict[str, Any]) -> int:
             )
             if events is not None:
                 events.finish(stage.tally, places.state, ended.exit_code, ended.summary, ended.folder)
-    return tell(stage.console, ended, given)
+    code = tell(stage.console, ended, given)
+    if events is not None:
+        events.check()
+    return code
 
 
 def _show(stage: Stage, candidates: Sequence[Candidate]) -> None:

@@ -41,7 +41,7 @@ def command(state: Path, delete_older: float | None, as_json: bool) -> int:
     """List every run, the newest last; with --delete-older, keep the state small.
 
     What later runs rest on stays: sends of unknown end, what is known of jobs, and the last run of each account.
-    Reports that were written stay too.
+    Reports that were written stay too. Rows that a program gave (rows_from) go with the last run made from them.
     """
     if delete_older is not None:
         return _delete(state, delete_older, as_json)
@@ -67,6 +67,7 @@ def _delete(state: Path, age: float, as_json: bool) -> int:
                 "rows": pruned.rows,
                 "attempts": pruned.attempts,
                 "open_intents_kept": pruned.open_intents,
+                "files": [str(file) for file in pruned.files],
                 "kept": [{"run": run_id, "reason": reason} for run_id, reason in pruned.kept],
                 "bytes_before": pruned.bytes_before,
                 "bytes_after": pruned.bytes_after,
@@ -83,6 +84,8 @@ def _tell(console: Console, pruned: Pruned) -> None:
     said += [f"Kept {run_id}: {reason}" for run_id, reason in pruned.kept]
     if pruned.open_intents:
         said.append(f"Kept {number_of(pruned.open_intents, 'send')} of unknown end: the next run settles them")
+    if pruned.files:
+        said.append(f"Deleted {number_of(len(pruned.files), 'file')} of rows that a program gave")
     if pruned.run_ids:
         said.append(f"State file: {_size(pruned.bytes_before)} before, {_size(pruned.bytes_after)} now")
     if pruned.not_shrunk:

@@ -115,13 +115,15 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
         result = submitted.result
         if events is not None:
             events.finish(tally, places.state, result.exit_code, submitted.summary, submitted.folder)
-    if given["as_json"]:
-        with contextlib.suppress(BrokenPipeError):  # who does not read it still wants to know how the run ended
-            write_json(submitted.summary)
     if not given["quiet"] or result.exit_code is not ExitCode.OK:
         if result.problems:
             show_problems(console, result.problems, result.errors, result.warnings)
         show_summary(console, submitted, again(given) if is_unfinished(result.exit_code) else None)
+    if given["as_json"]:  # after what people read: it may raise
+        with contextlib.suppress(BrokenPipeError):  # who does not read it still wants to know how the run ended
+            write_json(submitted.summary)
+    if events is not None:
+        events.check()
     return int(result.exit_code)
 
 

@@ -10,7 +10,7 @@ from bulkjobs.engine.change import Change
 from bulkjobs.engine.change_protocol import Decision, Done, Halt, Look, Sight, Write
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.looks import How
 from bulkjobs.engine.protocol import Finish, Relation
 from bulkjobs.engine.recorder import Recorder

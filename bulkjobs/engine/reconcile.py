@@ -18,7 +18,10 @@ from bulkjobs.engine.change_recorder import ChangeRecorder
 from bulkjobs.engine.changer import Changer
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.consent import Approve, Mode, Refusal
+from bulkjobs.engine.ending import CODE_OF
 from bulkjobs.engine.examine import Examiner
+from bulkjobs.engine.feeding import expanded_again, inventory_changed, step_of
+from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
 from bulkjobs.engine.journal.experience import odds_of_unknown
 from bulkjobs.engine.journal.journal import Journal, PlannedRow
@@ -30,14 +33,13 @@ from bulkjobs.engine.planned import Action, Planned
 from bulkjobs.engine.planning import Moment, Step
 from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.records import ChangeKind, Outcome
-from bulkjobs.engine.submit import CODE_OF, Submit, in_thread, step_of
+from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.together import together
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import ExitCode, worst
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.spec import JobSpec
-from bulkjobs.graph.survey import Survey
 from bulkjobs.inventory.reader import InventoryFile
 from bulkjobs.logs import Log
 from bulkjobs.settings import Settings
@@ -110,6 +112,7 @@ class Reconcile(Submit):
         return finish.outcome is not Outcome.DRIFTED  # its job is read again: a plan says what differs
 
     async def _send_all(self) -> None:
+        self._survey_s = self._clock.monotonic() - self._begun
         moment = await self._prepare()
         await self._examine_rows(moment)
         if self._mode.prune:
@@ -127,12 +130,6 @@ class Reconcile(Submit):
         if self._sender.stopped is None:
             await self._change()
 
-    async def _survey(self) -> Survey:
-        begun = self._clock.monotonic()
-        survey = await super()._survey()
-        self._survey_s = self._clock.monotonic() - begun
-        return survey
-
     async def _list(self, phase: str) -> None:
         begun = self._clock.monotonic()
         await super()._list(phase)
@@ -144,12 +141,12 @@ class Reconcile(Submit):
         self.tally.phase = "comparing"
         first = 0
         slots = asyncio.Semaphore(_READERS)
-        async for jobs in in_thread(self._expanded_again()):
+        async for jobs in in_thread(expanded_again(self._files, self._expander)):
             works = []
             for row in self._journal.unfinished(first, len(jobs)):
                 spec = jobs[row.seq - first]
                 if spec is None or spec.digest != row.digest:
-                    self._changed()
+                    self.stop(inventory_changed())
                     return
                 step = step_of(row, moment)
                 if step.action is not planning.Action.SEND:  # there is nothing to look at
@@ -190,7 +187,7 @@ class Reconcile(Submit):
 
     async def _planned(self) -> Plan:
         rows = PlanRows()
-        for first in range(0, self._positions, _CHUNK):
+        for first in range(0, self._checking.positions, _CHUNK):
             for row in self._applied.rows(first, _CHUNK):
                 rows.add(self._of_row(row))
             await asyncio.sleep(0)  # the loop goes on
@@ -257,7 +254,7 @@ class Reconcile(Submit):
         first = 0
         if not wanted:
             return
-        async for jobs in in_thread(self._expanded_again()):
+        async for jobs in in_thread(expanded_again(self._files, self._expander)):
             for seq in range(first, first + len(jobs)):
                 row, spec = wanted.get(seq), jobs[seq - first]
                 if row is not None and spec is not None and spec.name == row.name:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.looks import How, decision_text
 from bulkjobs.engine.protocol import Decision, Finish, Halt, Look, Match, Relation, Seen, Send
 from bulkjobs.engine.records import NO_FILE, Outcome, RowRecord

@@ -18,9 +18,10 @@ from bulkjobs.engine.change_recorder import ChangeRecorder
 from bulkjobs.engine.changer import Changer
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.consent import MaxDelete, Refusal
+from bulkjobs.engine.ending import CODE_OF
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.looks import How
 from bulkjobs.engine.pacing import Limiter, window_limiter
 from bulkjobs.engine.protocol import Finish
@@ -30,7 +31,6 @@ from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.sights import sight_of_delete
 from bulkjobs.engine.stops import stop_of
-from bulkjobs.engine.submit import CODE_OF
 from bulkjobs.engine.together import together
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, NotFinished, UsageError, worst

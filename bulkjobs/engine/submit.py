@@ -8,53 +8,39 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Sequence
 
 from bulkjobs.dataflow.client import DataFlowClient
-from bulkjobs.dataflow.replies import Cause
 from bulkjobs.engine.backoff import RetryBudget
-from bulkjobs.engine.canary import CROWD, Shapes, refused
+from bulkjobs.engine.canary import CROWD
+from bulkjobs.engine.checking import Checking
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.ending import Result, exit_code_of, facts_of
+from bulkjobs.engine.feeding import Feeding, step_of
 from bulkjobs.engine.halt import HaltWatch
 from bulkjobs.engine.health import Health
-from bulkjobs.engine.journal.journal import Journal, PlannedRow
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.pacing import AdaptiveLimiter, Limiter, window_limiter, window_of
-from bulkjobs.engine.planning import Action, Moment, Step, plan_row
-from bulkjobs.engine.protocol import Finish, RowState
+from bulkjobs.engine.planning import Action, Moment
+from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.rate_control import WINDOW, RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.recorder import Recorder
-from bulkjobs.engine.records import InventoryRecord, Outcome
+from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.sender import Sender
 from bulkjobs.engine.stops import stop_of
-from bulkjobs.engine.work import Stop, Tally, Work
-from bulkjobs.errors import BulkJobsError, ExitCode, NotFinished, UsageError, worst
+from bulkjobs.engine.work import Stop, Tally
+from bulkjobs.errors import BulkJobsError, ExitCode
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.graph.expand import Expander
-from bulkjobs.graph.spec import JobSpec
-from bulkjobs.graph.survey import Survey, Surveyed
-from bulkjobs.inventory.problems import Problem
+from bulkjobs.graph.survey import Survey
 from bulkjobs.inventory.reader import InventoryFile
 from bulkjobs.logs import Log
 from bulkjobs.settings import Settings, namespace_of
 
 _CHUNK = 2_000
 _AUTO_AHEAD = 500.0  # sends a second for which intents are written ahead while the rate is not known
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a run ended. ``problems`` are the first of the inventory's, warnings too; the counts are of all."""
-
-    exit_code: ExitCode
-    stop: Stop | None
-    problems: Sequence[Problem]
-    errors: int
-    warnings: int
 
 
 class TooMany(Exception):
@@ -95,6 +81,7 @@ class Submit:
         self.tally = tally
         self._begun = clock.monotonic()
         self._recorder = Recorder(journal, tally, clock, log)
+        self._checking = Checking(files, expander, journal, self._recorder, settings, clock, tally)
         health = Health(settings.patience)
         learned = journal.learned()
         self._control = control = RateControl(
@@ -133,9 +120,7 @@ class Submit:
             halt=HaltWatch(settings.halt),
         )
         self._api = client.contract.api
-        self._shapes = Shapes()
         self._canaries: list[int] = []
-        self._positions = 0  # rows of the whole inventory; a shard has some of them
         self._stopped = asyncio.Event()
         self._looks_first = False  # few rows to send, many pages: each is looked up by name before its create
         self._drains_itself = False  # once sending, a stop lets the sender finish what is on its way
@@ -151,9 +136,9 @@ class Submit:
 
     async def run(self) -> Result:
         """Carry the run out and close it in the journal. Raises StateError when the journal fails."""
-        survey = await self._survey()
+        survey = await self._checking.survey()
         if survey.errors:
-            return await self._refuse(survey)
+            return await self._checking.refuse(survey)
         alarm = self._set_deadline()
         try:
             await self._unless_stopped(self._send_all())
@@ -171,66 +156,6 @@ class Submit:
         if self._sender.defect is not None:
             raise self._sender.defect
         return await self._close(self._sender.stopped, survey)
-
-    # Survey: check everything, remember every row
-
-    async def _survey(self) -> Survey:
-        self.tally.phase = "checking"
-        survey = Survey(self._files, self._expander, self._settings.max_problems)
-        counts = [0] * len(self._files)
-        of_files: dict[int, Problem] = {}  # what is wrong with a whole file, for its rows that have nothing else
-        shard = self._settings.shard
-        async for surveyed in in_thread(iter(survey)):  # to its end even after a stop: every row is in the report
-            first_errors = _first_errors(surveyed)
-            for problem in surveyed.problems:
-                if problem.line is None and problem.severity == "error":
-                    of_files.setdefault(surveyed.file, problem)
-            rows = zip(surveyed.chunk.lines, surveyed.expansion.names, surveyed.expansion.jobs, strict=True)
-            for seq, (line, name, job) in enumerate(rows, start=surveyed.first):
-                if shard is not None and not shard.holds(name):
-                    continue
-                self.tally.rows += 1
-                found = first_errors.get(line) or (of_files.get(surveyed.file) if job is None else None)
-                is_invalid = job is None or found is not None
-                self._journal.put(
-                    Kind.ROW,
-                    self._journal.run,
-                    seq,
-                    surveyed.file,
-                    line,
-                    name,
-                    None if is_invalid or job is None else job.digest,
-                    Outcome.INVALID.value if is_invalid else None,
-                    found.code if found else None,
-                    found.message if found else None,
-                )
-            self._shapes.add(surveyed.expansion.jobs)
-            self._positions += len(surveyed.chunk.rows)
-            counts[surveyed.file] += len(surveyed.chunk.rows)
-            await self._recorder.durable()
-        self._journal.set_files(
-            [
-                InventoryRecord(file.path, file.sha256 or "", count, file.location)
-                for file, count in zip(self._files, counts, strict=True)
-            ]
-        )
-        return survey
-
-    async def _refuse(self, survey: Survey) -> Result:
-        """The inventory has errors: nothing is sent, and every row says why."""
-        for first in range(0, self._positions, _CHUNK):
-            for seq in self._journal.rows_between(first, _CHUNK):
-                problem = survey.duplicate(seq)
-                if problem is not None:  # found across rows, after the row had gone by
-                    self._journal.put(
-                        Kind.FINISHED,
-                        Outcome.INVALID.value, None, None, None, problem.code, problem.message, 0, None, None, None,
-                        self._journal.run, seq,
-                    )  # fmt: skip
-        await self._recorder.durable()
-        stop = Stop("invalid", f"the inventory has {survey.errors} errors; nothing was sent")
-        self._journal.end_run("invalid", stop.reason, ExitCode.INVALID_INVENTORY, {}, self._clock.wall_ms())
-        return Result(ExitCode.INVALID_INVENTORY, stop, survey.problems, survey.errors, survey.warnings)
 
     # List, plan, send
 
@@ -253,7 +178,7 @@ class Submit:
     async def _send(self, moment: Moment) -> None:
         self._drains_itself = True
         sending = asyncio.create_task(self._sender.run())
-        feeding = asyncio.create_task(self._feed(moment))
+        feeding = asyncio.create_task(self._feeding().run(moment, self._canaries, looks_first=self._looks_first))
         try:
             await asyncio.wait([sending, feeding], return_when=asyncio.FIRST_COMPLETED)  # a stop ends the feeding too
             if feeding.done():
@@ -265,6 +190,21 @@ class Submit:
             if not sending.done():
                 self._sender.stop(Stop("failed", "the inventory could not be read again"))
                 await sending
+
+    def _feeding(self) -> Feeding:
+        return Feeding(
+            self._files,
+            self._expander,
+            self._journal,
+            self._sender,
+            self._recorder,
+            self._clock,
+            self.tally,
+            self.stop,
+            api=self._api,
+            positions=self._checking.positions,
+            settled=self._begun + self._settings.settle,
+        )
 
     def _set_deadline(self) -> asyncio.Task[None]:
         """Stop sending in time for what is on its way to end before the deadline; at half of one that is too short."""
@@ -301,7 +241,7 @@ class Submit:
         actions = dict.fromkeys(Action, 0)
         fresh, untried = array("Q"), array("Q")
         rejected = self._journal.rejected_before()
-        for first in range(0, self._positions, _CHUNK):
+        for first in range(0, self._checking.positions, _CHUNK):
             for row in self._journal.unfinished(first, _CHUNK):
                 step = step_of(row, moment)
                 actions[step.action] += 1
@@ -321,7 +261,7 @@ class Submit:
         if self._settings.max_jobs is not None and len(fresh) > self._settings.max_jobs:
             raise TooMany(len(fresh), self._settings.max_jobs)
         if self._settings.canary is not None or len(fresh) > CROWD:
-            self._canaries = self._shapes.canaries(untried, self._settings.canary or 0)
+            self._canaries = self._checking.shapes.canaries(untried, self._settings.canary or 0)
         if actions[Action.LOOK] > 2 * self._sender.settling.resolver.pages:
             # Many jobs that the journal knows are not in the list: one more pass is cheaper than a look at each.
             await self._clock.sleep(max(0.0, self._begun + self._settings.settle - self._clock.monotonic()))
@@ -338,83 +278,6 @@ class Submit:
     def _is_final(self, finish: Finish) -> bool:
         """Whether a row may end with what the journal and the list say together."""
         return True
-
-    async def _feed(self, moment: Moment) -> None:
-        """Read the inventory again and hand over the rows that need something."""
-        self.tally.phase = "sending"
-        settled = self._begun + self._settings.settle
-        for orphan in self._journal.open_attempts_elsewhere():
-            work = Work(-1, orphan.name, None, RowState(unknown=True, change=orphan.change), orphan.attempt)
-            await self._sender.settle(work, settled)
-        if self.tally.done < self.tally.rows:
-            try:
-                await self._send_canaries()
-                await self._feed_rows(moment, settled)
-            except (UsageError, NotFinished) as error:  # it cannot be read any more, or its bytes are others
-                self._changed(error.message)
-        self._sender.fed()
-
-    async def _send_canaries(self) -> None:
-        """Create the canaries, and go on unless the service refuses them all."""
-        wanted = set(self._canaries)
-        works: list[Work] = []
-        first = 0
-        async for jobs in in_thread(self._expanded_again()) if wanted else _nothing():
-            here = sorted(seq for seq in wanted if first <= seq < first + len(jobs))
-            for row in [row for seq in here for row in self._journal.unfinished(seq, 1)]:
-                spec = jobs[row.seq - first]
-                if spec is None or spec.name != row.name or spec.digest != row.digest:
-                    self._changed()
-                    return
-                works.append(Work(row.seq, row.name, spec))
-                await self._sender.feed(works[-1])
-            first += len(jobs)
-            if len(works) == len(wanted):
-                break
-        await self._sender.first_answers(works)
-        if self._sender.stopped is None and works:
-            reason = refused([work.row for work in works], self.tally.to_send - len(works), self._api)
-            if reason is not None:
-                self.stop(Stop("halted", reason, "mend what the service objects to, then run the same command again"))
-
-    async def _feed_rows(self, moment: Moment, settled: float) -> None:
-        fed = set(self._canaries)
-        first = 0
-        async for jobs in in_thread(self._expanded_again()):
-            for row in self._journal.unfinished(first, len(jobs)):
-                spec = jobs[row.seq - first]
-                if spec is None or spec.name != row.name or spec.digest != row.digest:
-                    self._changed()
-                    return
-                if row.seq not in fed:
-                    await self._hand_over(row, spec, step_of(row, moment), settled)
-            first += len(jobs)
-        if first != self._positions:
-            self._changed()
-
-    async def _hand_over(self, row: PlannedRow, spec: JobSpec, step: Step, settled: float) -> None:
-        state = RowState(unknown=row.open_attempt is not None, change=row.open_change)
-        work = Work(row.seq, row.name, spec, state, row.open_attempt, step.listed)
-        match step.action:
-            case Action.SEND if not self._looks_first:
-                await self._sender.feed(work)
-            case Action.SEND:
-                await self._sender.settle(work, self._clock.monotonic())
-            case Action.READ:
-                await self._sender.settle(work, self._clock.monotonic())
-            case Action.LOOK | Action.SETTLE:
-                await self._sender.settle(work, settled)
-            case Action.FINISH:
-                assert step.finish is not None
-                self._recorder.finished(work, step.finish)
-
-    def _expanded_again(self) -> Iterator[list[JobSpec | None]]:
-        for file in self._files:
-            for chunk in file.chunks():
-                yield self._expander.expand(chunk).jobs
-
-    def _changed(self, reason: str = "the inventory changed while it was being sent") -> None:
-        self.stop(Stop("halted", reason, "run the same command again: rows that have their job are left alone"))
 
     async def _unless_stopped(self, phases: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(phases)
@@ -444,23 +307,11 @@ class Submit:
         return Result(exit_code, stop, survey.problems, survey.errors, survey.warnings)
 
     def _exit_code(self, stop: Stop | None) -> ExitCode:
-        return _exit_code(self.tally, stop)
+        return exit_code_of(self.tally, stop)
 
     def _facts(self) -> dict[str, object]:
-        return {
-            "duration_s": round(self._clock.monotonic() - self._begun, 3),
-            "sends": self.tally.sends,
-            "retries": self.tally.retries,
-            "throttles": self.tally.throttles,
-            "lookups": self.tally.lookups,
-            "reads": self.tally.reads,
-            "listed": self.tally.listed,
-            "list_lag_s": round(self.tally.list_lag, 3),
-            "rate_permitted": self._settings.rate if self._settings.rate is not None else round(self._control.rate, 3),
-            "rate_at_end": round(self._control.rate, 3),
-            "settle_s": self._settings.settle,
-            "namespace": self.namespace,
-        }
+        duration = self._clock.monotonic() - self._begun
+        return facts_of(self.tally, self._settings, self._control.rate, self.namespace, duration)
 
     def _count_the_rest(self) -> None:
         """Rows that were never taken up have no outcome of their own yet."""
@@ -469,47 +320,3 @@ class Submit:
             unresolved = self._journal.unresolved_left()
             self.tally.outcomes[Outcome.UNRESOLVED] += unresolved
             self.tally.outcomes[Outcome.NOT_SENT] += left - unresolved
-
-
-def step_of(row: PlannedRow, moment: Moment) -> Step:
-    return plan_row(row.digest, row.open_attempt is not None, row.known, row.listed, moment)
-
-
-def _first_errors(surveyed: Surveyed) -> dict[int, Problem]:
-    found: dict[int, Problem] = {}
-    for problem in surveyed.problems:
-        if problem.line is not None and problem.severity == "error":
-            found.setdefault(problem.line, problem)
-    return found
-
-
-async def _nothing() -> AsyncIterator[list[JobSpec | None]]:
-    return
-    yield []
-
-
-_END = object()
-
-
-async def in_thread(iterator: Iterator[T]) -> AsyncIterator[T]:
-    """Items of a blocking iterator, each made in a thread, so that the loop goes on."""
-    while (item := await asyncio.to_thread(next, iterator, _END)) is not _END:
-        yield item  # type: ignore[misc]  # not the sentinel
-
-
-_ACCESS = frozenset({Cause.CREDENTIALS, Cause.PERMISSION, Cause.ENDPOINT, Cause.CERTIFICATE})
-CODE_OF = {
-    Outcome.REJECTED: ExitCode.NEEDS_DECISION,
-    Outcome.DRIFTED: ExitCode.NEEDS_DECISION,
-    Outcome.CONFLICT: ExitCode.NEEDS_DECISION,
-    Outcome.NOT_SENT: ExitCode.NOT_FINISHED,
-    Outcome.UNRESOLVED: ExitCode.UNRESOLVED,
-    Outcome.INVALID: ExitCode.INVALID_INVENTORY,
-}
-
-
-def _exit_code(tally: Tally, stop: Stop | None) -> ExitCode:
-    codes = {CODE_OF.get(outcome, ExitCode.OK) for outcome, count in tally.outcomes.items() if count}
-    if stop is not None and stop.state != "finished":
-        codes.add(ExitCode.ACCESS if stop.cause in _ACCESS else ExitCode.NOT_FINISHED)
-    return worst(codes)

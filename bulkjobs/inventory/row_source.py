@@ -6,7 +6,8 @@ twice. So what was validated is what is sent, and a report can be rendered again
 
 The file is named by its content, ``NAME.DIGEST.csv``: the same rows are the same file, other rows never replace those
 that an earlier run's report is made from, and the namespace, which is the path up to the first dot, stays the same.
-Nothing deletes these files; a report that lacks its file has empty columns of the inventory's own, and says so.
+``bulkjobs runs --delete-older`` deletes the files that only runs it deletes were made from. A report that lacks its
+file has empty columns of the inventory's own, and says so.
 """
 
 from __future__ import annotations
@@ -33,7 +34,20 @@ __all__ = ["RowLike", "rows_from"]
 ROWS_DIR = REPORT_DIR / ".rows"
 """No run can have this name."""
 
+_DIGITS = 16
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
+
+
+def is_ours(path: Path, sha256: str) -> bool:
+    """Whether ``rows_from`` made this file: its folder is one of ours, and its name holds its content's digest."""
+    name, digest, ending = path.name.rpartition(".")[0].rpartition(".")[0], path.stem.rpartition(".")[2], path.suffix
+    return (
+        path.parent.name == ROWS_DIR.name
+        and bool(_NAME.fullmatch(name))
+        and len(digest) == _DIGITS
+        and sha256.startswith(digest)
+        and ending == ".csv"
+    )
 
 
 class RowLike(Protocol):
@@ -74,7 +88,7 @@ def rows_from(
                 os.fsync(file.fileno())
         with _errors_of(folder), hidden.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
-            path = folder / f"{name}.{digest[:16]}.csv"
+            path = folder / f"{name}.{digest[:_DIGITS]}.csv"
             os.replace(hidden, path)
     finally:
         with suppress(OSError):

@@ -6,11 +6,12 @@ import asyncio
 import csv
 import json
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.nursery import shared
 
 KEYS = {"NCLOUD_ACCESS_KEY_ID": "an-access-key-of-tests", "NCLOUD_SECRET_ACCESS_KEY": "a-secret-key-of-tests"}
 HEADER = ("name", "bucket", "prefix", "fields", "filter", "target_bucket", "target_prefix")
@@ -54,14 +55,9 @@ def row(number: int, **cells: str) -> list[str]:
 
 
 async def process(*words: str | Path, **environment: str) -> Ended:
-    """``python -m bulkjobs`` as a process of its own, with nothing of the machine's settings."""
+    """The program as a process of its own, with nothing of the machine's settings."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bulkjobs", *map(str, words),
-        env=kept | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    child = await shared().start(words, kept | environment)
     out, err = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode is not None
     return Ended(child.returncode, out.decode(), err.decode())

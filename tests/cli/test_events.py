@@ -6,9 +6,12 @@ import asyncio
 import json
 import os
 import stat
-import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from tests.nursery import shared
 
 from .program import Run, row, write_csv
 
@@ -61,10 +64,8 @@ async def test_a_reader_that_goes_away_does_not_end_the_run(tmp_path: Path) -> N
     inventory = write_csv(tmp_path / "jobs.csv", [row(number) for number in range(30)])
     receive, send = os.pipe()
     os.close(receive)
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bulkjobs", "submit", str(inventory), *_QUICK, "--json-events", "-",
-        cwd=tmp_path, stdout=send, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    words = ("submit", inventory, *_QUICK, "--json-events", "-")
+    child = await shared().start(words, {}, cwd=tmp_path, stdout=send, is_quick=False)
     os.close(send)
     _, err = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode == 0, err.decode()
@@ -77,3 +78,44 @@ def test_rows_that_a_halted_run_never_came_to_are_told(run: Run, tmp_path: Path)
     assert run("submit", inventory, *_QUICK, "--max-jobs", "1", "--json-events", "events.ndjson").code == 5
     told = {event["name"]: event["outcome"] for event in read(tmp_path / "events.ndjson") if event["event"] == "row"}
     assert told == {f"job{number:03}": "not_sent" for number in range(3)}
+
+
+FULL = Path("/dev/full")
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+
+
+async def _onto_a_full_disk(*words: str | Path, cwd: Path) -> tuple[int, str]:
+    """Exit code and standard error of a command whose standard output leads there."""
+    handle = os.open(FULL, os.O_WRONLY)
+    try:
+        child = await shared().start(words, {}, cwd=cwd, stdout=handle, is_quick=False)
+    finally:
+        os.close(handle)
+    _, err = await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode is not None
+    return child.returncode, " ".join(err.decode().split())
+
+
+@needs_full
+@pytest.mark.parametrize("words", [("--json",), ("--json-events", "-"), ("--json-events", "/dev/full")], ids=" ".join)
+async def test_a_full_disk_under_the_output_is_told_after_a_run_that_went_on(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    inventory = write_csv(tmp_path / "jobs.csv", [row(number) for number in range(5)])
+    code, err = await _onto_a_full_disk("submit", inventory, *_QUICK, *words, cwd=tmp_path)
+    assert code == 9, err
+    assert "cannot be written: No space left on device" in err
+    assert "incomplete" in err
+    assert "created 5" in err, "the run went on, and people are told how it ended"
+    assert list((tmp_path / "reports").glob("*/summary.json"))
+    assert "Traceback" not in err
+
+
+@needs_full
+@pytest.mark.parametrize("words", [("columns",), ("validate", "--json", "jobs.csv"), ("--help",)], ids=" ".join)
+async def test_a_full_disk_under_what_a_command_prints_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+    write_csv(tmp_path / "jobs.csv", [row(1)])
+    code, err = await _onto_a_full_disk(*words, cwd=tmp_path)
+    assert code == 9, err
+    assert "standard output: cannot be written: No space left on device" in err
+    assert "Traceback" not in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import shutil
@@ -16,6 +17,7 @@ from bulkjobs.cli.commands import COMMANDS, load, options_of
 from bulkjobs.cli.grouped import GROUPS
 from bulkjobs.cli.help import EXIT_CODES
 from bulkjobs.errors import ExitCode
+from tests.nursery import shared
 
 from .program import Run, row, write_csv
 
@@ -125,10 +127,14 @@ def test_colours_follow_the_conventions(environment: dict[str, str], is_terminal
 
 def program(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-    return subprocess.run(
-        [sys.executable, "-m", "bulkjobs", *words],
-        cwd=cwd, env=kept | environment, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+
+    async def ran() -> tuple[int, bytes, bytes]:
+        child = await shared().start(words, kept | environment, cwd=cwd)
+        out, err = await asyncio.wait_for(child.communicate(), 30)
+        return await child.wait(), out, err
+
+    code, out, err = asyncio.run(ran())
+    return subprocess.CompletedProcess(words, code, out.decode(), err.decode())
 
 
 def test_colours_are_forced_without_drawing_over_lines(tmp_path: Path) -> None:

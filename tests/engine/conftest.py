@@ -14,7 +14,7 @@ import pytest
 
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 
 T = TypeVar("T")
 DIGEST = b"d" * 16

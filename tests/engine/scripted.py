@@ -9,7 +9,8 @@ from bulkjobs.dataflow.client import CallFailed, DataFlowClient, Job
 from bulkjobs.dataflow.listing import ListedJob, Page
 from bulkjobs.dataflow.replies import Answer, Cause, Verdict
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind, Writer
+from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.journal.writer import Writer
 from bulkjobs.engine.pacing import AdaptiveLimiter
 from bulkjobs.engine.rate_control import RateControl
 

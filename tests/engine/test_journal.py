@@ -13,7 +13,7 @@ from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.journal.history import History
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.schema import connect
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.planning import Known
 from bulkjobs.engine.protocol import Relation
 from bulkjobs.engine.records import InventoryRecord, Outcome, RowRecord

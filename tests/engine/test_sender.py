@@ -14,7 +14,7 @@ from bulkjobs.engine.backoff import RetryBudget
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.halt import HaltWatch
 from bulkjobs.engine.health import Health
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.protocol import RowState
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Reader

@@ -18,7 +18,8 @@ import pytest
 
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.schema import connect
-from bulkjobs.engine.journal.writer import Kind, Writer
+from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.journal.writer import Writer
 from bulkjobs.errors import StateError
 
 from .conftest import DIGEST, opened, put_end, put_intent, put_row
@@ -39,6 +40,13 @@ def _held_up(path: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
+def _asks(journal: Journal) -> threading.Event:
+    """Set when the writing thread asks for the lock of its next commit."""
+    asks = threading.Event()
+    journal.writer._connection.set_trace_callback(lambda sql: asks.set() if sql.startswith("BEGIN") else None)
+    return asks
+
+
 def _attempts(path: Path) -> list[tuple[int, str, int]]:
     with contextlib.closing(connect(path)) as other:
         return other.execute("SELECT id, name, closed FROM attempts ORDER BY id").fetchall()
@@ -52,10 +60,11 @@ class TestDurable:
             assert (attempt, f"n{index}", 0) in _attempts(journal.path)
 
     async def test_a_future_is_not_done_before_its_commit(self, journal: Journal) -> None:
+        asks = _asks(journal)
         with _held_up(journal.path):
             put_intent(journal, "n1")
             future = journal.writer.durable()
-            await asyncio.sleep(0.02)
+            assert await asyncio.to_thread(asks.wait, 20)
             assert not future.done()
             assert _attempts(journal.path) == []
         await future
@@ -111,9 +120,10 @@ class TestGroups:
     async def test_within_a_batch_an_end_comes_before_the_next_intent_of_its_name(self, journal: Journal) -> None:
         first = put_intent(journal, "n1")
         await journal.writer.durable()
+        asks = _asks(journal)
         with _held_up(journal.path):
             put_row(journal, 7)  # takes the thread into a batch that has to wait
-            await asyncio.sleep(0.02)
+            assert await asyncio.to_thread(asks.wait, 20)
             second = put_intent(journal, "n1")
             put_end(journal, first, "throttled", closed=True)  # even the wrong way round
             future = journal.writer.durable()
@@ -257,7 +267,7 @@ _PUTS_INTENTS = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.errors import StateError
 
 async def main(path, limit):

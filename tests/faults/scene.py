@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import bulkjobs
 from bulkjobs.dataflow.contract import Contract
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.submit import Submit
 from bulkjobs.library import Places, Submitted, Target, submit
 from bulkjobs.logs import make_log
 from bulkjobs.settings import Settings
+from tests.nursery import ROOT, Nursery, Process
 
 from .agreement import Row, Wanted, agree
 from .canary import ENVIRONMENT, leaks
@@ -58,6 +58,8 @@ class Ended:
 
 @dataclass
 class Scene:
+    """``nursery``: None makes every process from scratch."""
+
     folder: Path
     server: FaultServer
     names: Sequence[str] = ("alpha", "bravo", "charlie", "delta", "echo")
@@ -65,6 +67,7 @@ class Scene:
     scheme: str = ""
     limit: float = 30.0
     runs: int = 0
+    nursery: Nursery | None = None
     texts: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -151,21 +154,30 @@ class Scene:
         process = await self.start(*arguments, **environment)
         return await self.finish(process)
 
-    async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str, **environment: str) -> Process:
         """The same, started."""
         self.runs += 1
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bulkjobs", "submit", str(self.inventory),
+        words = [
+            "submit", str(self.inventory),
             "--endpoint", self.server.endpoint, "--state", str(self.state), "--report-dir", str(self.reports),
             "--run-id", f"run{self.runs}",
             "--rate", "500", "--settle", "0.1", "--log-level", "debug", *arguments,
-            env=_environment() | ENVIRONMENT | environment,
-            cwd=Path(bulkjobs.__file__).parents[1],
+        ]  # fmt: skip
+        given = _environment() | ENVIRONMENT | environment
+        if self.nursery is not None:
+            return await self.nursery.start(words, given)
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bulkjobs",
+            *words,
+            env=given,
+            cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        )
 
-    async def finish(self, process: asyncio.subprocess.Process) -> tuple[int, str, str]:
+    async def finish(self, process: Process) -> tuple[int, str, str]:
         """What a started process said, once it has ended."""
         try:
             out, err = await asyncio.wait_for(process.communicate(), 30)

@@ -8,6 +8,8 @@ import unicodedata
 
 import pytest
 
+from tests.nursery import shared
+
 from .canary import SECRET_KEY
 from .scene import Scene
 from .server import Exchange
@@ -52,6 +54,7 @@ class TestReplies:
 
         scene.server.on("create", status(400, service("bad-parameter", HOSTILE)), name="bravo")
         scene.server.on("create", made, name="charlie")
+        scene.nursery = shared()
         code, out, err = await scene.command()
         assert code == 4
         assert not active(out + err), active(out + err)
@@ -61,6 +64,7 @@ class TestReplies:
 
     async def test_a_reason_to_stop_is_shown_inert(self, scene: Scene) -> None:
         scene.server.on("list", status(401, gateway(200, HOSTILE)))
+        scene.nursery = shared()
         code, out, err = await scene.command()
         assert code == 7
         assert not active(out + err), active(out + err)
@@ -106,6 +110,7 @@ class TestCells:
         text = scene.inventory.read_text(encoding="utf-8").splitlines()
         lines = [text[0] + ",note", *(f'{line},"{cell}"' for line in text[1:])]
         scene.inventory.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+        scene.nursery = shared()
         code, out, err = await scene.command()
         assert code == 0, err
         assert not active(out + err), active(out + err)
@@ -114,6 +119,7 @@ class TestCells:
     async def test_a_hostile_name_is_a_problem_that_is_shown_inert(self, scene: Scene) -> None:
         cell = HOSTILE.replace("\x00", "").replace("\r", "")
         scene.write(scene.names, f'"{cell}",b-1,p,"id:string",,t-1,out\n')
+        scene.nursery = shared()
         code, out, err = await scene.command()
         assert code == 3
         assert not active(out + err), active(out + err)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.work import Stop
+from tests.waiting import until
 
 from .scene import Scene
 from .server import Exchange
@@ -30,6 +33,11 @@ class Runs:
         self.run.stop(INTERRUPTED)
 
 
+def _open_intents(scene: Scene) -> set[str]:
+    with closing(sqlite3.connect(f"{scene.state.as_uri()}?mode=ro", uri=True)) as db:
+        return {name for (name,) in db.execute("SELECT name FROM attempts WHERE closed = 0")}
+
+
 @pytest.mark.parametrize("operation", ["list", "create"])
 @pytest.mark.parametrize("nth", [1, 2, 4])
 async def test_a_stop_at_any_request_leaves_no_intent_open_and_no_row_lost(
@@ -38,8 +46,11 @@ async def test_a_stop_at_any_request_leaves_no_intent_open_and_no_row_lost(
     runs = Runs()
 
     async def stop(exchange: Exchange) -> None:
+        """Answered when the stop has had its effect: only what is on its way has an intent."""
         runs.stop()
-        await asyncio.sleep(0.05)  # the answer comes well after the stop
+        for _ in range(20):  # turns of the loop that the run is in
+            await asyncio.sleep(0)
+        await until(lambda: _open_intents(scene) <= {request.name for request in scene.server.requests})
         await exchange.ordinary()
 
     scene.server.on(operation, stop, skip=nth - 1)

@@ -14,7 +14,7 @@ import pytest
 from bulkjobs.dataflow.client import CallFailed, DataFlowClient
 from bulkjobs.dataflow.replies import Answer, Verdict
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.writer import Kind
+from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.records import InventoryRecord
 from bulkjobs.graph.comparison import BUILT_IN
 from bulkjobs.inventory.reader import file_sha256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.inventory.row_source import rows_from
 
 from .conftest import Run, Service, inventory, outcomes
 from .test_explain import _half_way, _killed
@@ -27,6 +29,15 @@ def _sql(tmp_path: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]
         rows = db.execute(sql, parameters).fetchall()
         db.commit()
     return rows
+
+
+def _given(folder: Path, *names: str) -> Path:
+    """Rows as a program gives them, in the file that they are written down in."""
+    rows = [
+        {"name": name, "bucket": "raw", "prefix": name, "fields": "id:string", "target_bucket": "out",
+         "target_prefix": name} for name in names
+    ]  # fmt: skip
+    return Path(rows_from(rows, name="given", folder=folder / "reports" / ".rows").location)
 
 
 def _age(tmp_path: Path, run_id: str, days: int = 100) -> None:
@@ -123,6 +134,21 @@ class TestDeleting:
         assert "a run that was deleted since" in story["events"][2]["text"]
         assert [event["what"] for event in story["events"]][-5:] == ["lookup", "intent", "sent", "answer", "outcome"]
         assert _sql(tmp_path, "SELECT count(*) FROM attempts WHERE closed = 0") == [(0,)]
+
+    def test_rows_that_a_program_gave_go_with_the_last_run_that_was_made_from_them(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        shared, alone, newer = (_given(tmp_path, *names) for names in (["alpha"], ["alpha", "bravo"], ["charlie"]))
+        own = inventory(tmp_path / "reports" / ".rows" / "own.0123456789abcdef.csv", "delta")
+        for path, run_id in ((shared, "one"), (alone, "two"), (own, "three"), (newer, "four"), (shared, "five")):
+            submitted = run("submit", path, "--sandbox", "--rate", "1000", "--settle", "0", "--run-id", run_id)
+            assert submitted.code == 0, submitted
+        for run_id in ("one", "two", "three", "four"):
+            _age(tmp_path, run_id)
+        for path in (shared, alone, own):
+            os.utime(path, (1, 1))  # ``newer`` was written again just now: somebody is about to submit it
+        assert run("runs", "--delete-older", "90d", "--json").json["files"] == [str(alone)]
+        assert {path.name for path in alone.parent.iterdir()} == {shared.name, own.name, newer.name}
 
     def test_the_last_run_of_each_account_stays_whatever_its_age(
         self, run: Run, service: Service, tmp_path: Path

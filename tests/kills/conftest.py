@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .nursery import Nursery
+from tests.nursery import Nursery
+
 from .shim import Shim, compile_shim
 from .stage import Stage, environment_of, staged
 
@@ -19,7 +20,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Shim:
 
 @pytest.fixture(scope="session")
 def nursery(shim: Shim) -> Iterator[Nursery]:
-    nursery = Nursery(shim.library, environment_of())
+    nursery = Nursery(environment_of(), shim.library)
     yield nursery
     nursery.close()
 

@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .nursery import ROOT
-from .stage import environment_of, program, until
+from tests.nursery import Nursery
+from tests.waiting import until
+
+from .stage import environment_of
 
 KEYS = {"NCLOUD_ACCESS_KEY_ID": "sandbox-access-key", "NCLOUD_SECRET_ACCESS_KEY": "sandbox-secret-key"}
 
@@ -33,12 +35,9 @@ class Service:
 
 
 @asynccontextmanager
-async def service(data: Path, *options: str) -> AsyncIterator[Service]:
-    process = await asyncio.create_subprocess_exec(
-        *program("sandbox", "--data", str(data), *options),
-        env=environment_of(),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
+async def service(nursery: Nursery, data: Path, *options: str) -> AsyncIterator[Service]:
+    process = await nursery.start(
+        ["sandbox", "--data", str(data), *options], environment_of(), stderr=asyncio.subprocess.DEVNULL
     )
     try:
         assert process.stdout is not None

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,7 @@ from tests.faults.agreement import Row
 from tests.faults.canary import ENVIRONMENT
 from tests.faults.scene import SUCCEEDED, Scene
 from tests.faults.server import FaultServer
-
-from .nursery import ROOT, Nursery
+from tests.nursery import ROOT, Nursery, Process
 
 NAMES = [f"job{number:02}" for number in range(20)]
 LAG = 0.2
@@ -47,10 +46,15 @@ class Ran:
 
 @dataclass
 class Stage(Scene):
-    """``names`` has 20 rows unless the test says otherwise. ``nursery``: None makes every process from scratch."""
+    """``names`` has 20 rows unless the test says otherwise."""
 
-    nursery: Nursery | None = None
     settle: float = SETTLE
+
+    @property
+    def born_in(self) -> Nursery:
+        """The nursery, where a test needs it."""
+        assert self.nursery is not None
+        return self.nursery
 
     def arguments(self) -> list[str]:
         """The command that is run, killed, and run again, without any run id."""
@@ -59,8 +63,10 @@ class Stage(Scene):
             "--report-dir", str(self.reports), "--rate", "500", "--settle", str(self.settle), "--log-level", "debug",
         ]  # fmt: skip
 
-    async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str, **environment: str) -> Process:
         self.runs += 1
+        if self.nursery is not None:
+            return await self.nursery.start([*self.arguments(), *arguments], environment_of(environment))
         return await asyncio.create_subprocess_exec(
             *program(*self.arguments(), *arguments),
             env=environment_of(environment),
@@ -84,15 +90,7 @@ class Stage(Scene):
 
     async def ran(self, *arguments: str, **environment: str) -> Ran:
         """The command, run to its end."""
-        if self.nursery is not None:
-            return await self._ran_in(self.nursery, [*self.arguments(), *arguments], environment_of(environment))
         return Ran(*await self.finish(await self.start(*arguments, **environment)))
-
-    async def _ran_in(self, nursery: Nursery, arguments: list[str], environment: dict[str, str]) -> Ran:
-        self.runs += 1
-        out, err = (self.folder / f"{stream}-{self.runs}" for stream in ("stdout", "stderr"))
-        code = await asyncio.to_thread(nursery.run, arguments, environment, out, err)
-        return Ran(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
 
     async def resumed(self) -> Ran:
         """The command once more, with nothing in its way: every row has its job, once, and every run its report."""
@@ -131,13 +129,6 @@ class Stage(Scene):
             yield db
         finally:
             db.close()
-
-
-async def until(happened: Callable[[], bool], longest_s: float = 30) -> None:
-    """For what only another process can bring about, of which no event of this loop tells. Raises TimeoutError."""
-    async with asyncio.timeout(longest_s):
-        while not happened():  # noqa: ASYNC110  # see above
-            await asyncio.sleep(0.005)
 
 
 def program(*arguments: str) -> list[str]:

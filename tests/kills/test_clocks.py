@@ -23,7 +23,7 @@ async def _against(stage: Stage, made: Service, clock: dict[str, str], *argument
 async def test_a_clock_that_is_ten_minutes_off_is_named_as_the_cause(
     stage: Stage, shim: Shim, tmp_path: Path, off: int
 ) -> None:
-    async with service(tmp_path / "jobs.data") as made:
+    async with service(stage.born_in, tmp_path / "jobs.data") as made:
         ran = await _against(stage, made, shim.clock(off))
         assert ran.code == 7, ran
         said = ran.said()
@@ -39,7 +39,7 @@ async def test_a_clock_that_is_ten_minutes_off_is_named_as_the_cause(
 async def test_a_clock_that_jumps_within_reason_changes_nothing(
     stage: Stage, shim: Shim, tmp_path: Path, step: int
 ) -> None:
-    async with service(tmp_path / "jobs.data") as made:
+    async with service(stage.born_in, tmp_path / "jobs.data") as made:
         ran = await _against(stage, made, shim.clock(step, from_send=12), "--concurrency", "2")
         assert ran.code == 0, ran
         assert ran.summary["counts"]["created"] == 20
@@ -52,7 +52,7 @@ async def test_a_clock_that_jumps_within_reason_changes_nothing(
 async def test_a_clock_that_jumps_by_an_hour_halts_the_run_and_the_next_one_goes_on(
     stage: Stage, shim: Shim, tmp_path: Path, step: int
 ) -> None:
-    async with service(tmp_path / "jobs.data") as made:
+    async with service(stage.born_in, tmp_path / "jobs.data") as made:
         ran = await _against(stage, made, shim.clock(step, from_send=12), "--concurrency", "2")
         assert ran.code == 7, ran
         assert "clock" in ran.said()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.server import Exchange
 
-from .shim import Shim
+from .shim import Shim, calls_in
 from .stage import Ran, Stage, bytes_of, is_told
 
 ERRORS = pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
@@ -112,6 +112,17 @@ async def test_too_few_file_descriptors_end_in_no_traceback_and_no_second_job(st
     assert "Traceback" not in ran.err
     assert ran.code in (0, 5, 6, 9), ran
     await stage.resumed()
+
+
+async def test_the_names_of_a_new_state_folder_are_on_disk_before_anything_is_sent(stage: Stage, shim: Shim) -> None:
+    stage.state = stage.folder / "new" / "newer" / "journal.db"
+    trace = stage.folder / "trace"
+    ran = await stage.ran(**shim.trace(trace))
+    assert ran.code == 0, ran
+    calls = calls_in(trace)
+    first = next(call.number for call in calls if call.name in ("connect", "send"))
+    synced = {call.path for call in calls if call.name == "sync" and call.number < first}
+    assert {str(stage.folder), str(stage.folder / "new"), str(stage.state.parent)} <= synced
 
 
 # File systems

@@ -14,9 +14,10 @@ import pytest
 
 from bulkjobs.library import Places, new_run_id
 from tests.faults.server import Exchange
+from tests.waiting import until
 
 from .shim import Shim
-from .stage import Stage, bytes_of, is_told, until
+from .stage import Stage, bytes_of, is_told
 
 
 async def _half_done(stage: Stage, shim: Shim) -> dict[str, bytes]:

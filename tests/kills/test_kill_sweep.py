@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from .nursery import Nursery
+from tests.nursery import Nursery
+
 from .shim import Shim, calls_in
 from .stage import Stage, staged
 

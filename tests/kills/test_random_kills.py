@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from .nursery import ROOT
+from tests.nursery import Nursery
+
 from .service import KEYS, Service, service
-from .stage import environment_of, program
+from .stage import environment_of
 
 _SEED = 20261124
 
@@ -27,17 +28,15 @@ def _inventory(folder: Path, rows: int) -> Path:
     return path
 
 
-async def _kills(folder: Path, made: Service, rows: int, stops: Sequence[int], *options: str) -> int:
+async def _kills(nursery: Nursery, folder: Path, made: Service, rows: int, stops: Sequence[int], *options: str) -> int:
     """Run, kill once the service holds as many jobs as each of ``stops`` says, run to the end. How many were killed."""
-    command = program(
+    command = [
         "submit", str(_inventory(folder, rows)), "--endpoint", made.endpoint, "--state", str(folder / "state" / "j.db"),
         "--report-dir", str(folder / "reports"), "--json", "--log-level", "error", *options,
-    )  # fmt: skip
+    ]  # fmt: skip
     killed = 0
     for stop in (*stops, None):
-        process = await asyncio.create_subprocess_exec(
-            *command, env=environment_of(KEYS), cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
+        process = await nursery.start(command, environment_of(KEYS))
         said = asyncio.create_task(process.communicate())
         if stop is not None:
             reached = asyncio.create_task(made.has_made(stop))
@@ -62,21 +61,24 @@ async def _kills(folder: Path, made: Service, rows: int, stops: Sequence[int], *
     return killed
 
 
-async def test_five_hundred_rows_through_three_kills_become_five_hundred_jobs(tmp_path: Path) -> None:
+async def test_five_hundred_rows_through_three_kills_become_five_hundred_jobs(nursery: Nursery, tmp_path: Path) -> None:
     seeded = random.Random(_SEED)
     stops = sorted(seeded.sample(range(1, 450), 3))
-    async with service(tmp_path / "jobs.data", "--list-lag", "0.4") as made:
-        killed = await _kills(tmp_path, made, 500, stops, "--rate", "400", "--settle", "0.8", "--concurrency", "16")
+    async with service(nursery, tmp_path / "jobs.data", "--list-lag", "0.4") as made:
+        options = ("--rate", "400", "--settle", "0.8", "--concurrency", "16")
+        killed = await _kills(nursery, tmp_path, made, 500, stops, *options)
     assert killed == 3
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("seed", range(3))
-async def test_five_thousand_rows_through_many_kills_a_rate_limit_and_lagging_lists(tmp_path: Path, seed: int) -> None:
+async def test_five_thousand_rows_through_many_kills_a_rate_limit_and_lagging_lists(
+    nursery: Nursery, tmp_path: Path, seed: int
+) -> None:
     seeded = random.Random(seed)
     stops = sorted(seeded.sample(range(1, 4_900), 12))
     options = ["--list-lag", "2", "--rate", "350", "--latency", "0.03"]
-    async with service(tmp_path / "jobs.data", *options) as made:
-        killed = await _kills(tmp_path, made, 5_000, stops, "--rate", "300", "--settle", "4")
+    async with service(nursery, tmp_path / "jobs.data", *options) as made:
+        killed = await _kills(nursery, tmp_path, made, 5_000, stops, "--rate", "300", "--settle", "4")
     print(f"seed {seed}: {killed} kills survived in 5,000 rows", flush=True)
     assert killed == len(stops)

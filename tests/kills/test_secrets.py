@@ -51,6 +51,7 @@ async def test_neither_arguments_nor_the_names_of_open_files_hold_a_key(stage: S
         await exchange.ordinary()
 
     stage.server.on("create", wait)
+    stage.nursery = None  # a fork has the arguments of its parent
     process = await stage.start()
     await asyncio.wait_for(came.wait(), 30)
     of_process = Path(f"/proc/{process.pid}")

@@ -14,10 +14,11 @@ import pytest
 
 from tests.faults.server import Exchange
 from tests.faults.wire_faults import resetting, silent
+from tests.nursery import ROOT, Process
+from tests.waiting import until
 
-from .nursery import ROOT
 from .shim import Shim
-from .stage import Stage, environment_of, program, until
+from .stage import Stage, environment_of, program
 
 NOTICE = "waiting for what is on its way, then the report"
 GO_ON = "To go on: bulkjobs submit"
@@ -59,6 +60,37 @@ async def test_an_interrupt_while_the_report_is_written_does_not_stop_it(stage: 
     await stage.resumed()
 
 
+async def _with_a_report_due(stage: Stage, shim: Shim) -> None:
+    """A run that was killed: the next one writes its report before it begins its own work."""
+    assert (await stage.ran(**shim.kill_on("send", nth=9))).code == -signal.SIGKILL
+    assert not list(stage.reports.glob("*/summary.json"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupt_while_the_report_of_an_earlier_run_is_written_ends_the_run_with_both_reports(
+    stage: Stage, shim: Shim, number: signal.Signals
+) -> None:
+    await _with_a_report_due(stage, shim)
+    before = stage.server.creates()
+    ran = await stage.ran(**shim.signal_on(number, "create", ".results.csv.partial"))
+    assert ran.code == 6, "what was on its way when the first run was killed is still of unknown end"
+    assert f"{number.name}: {NOTICE}" in ran.said()
+    assert f"Ended early: interrupted by {number.name}" in ran.said()
+    assert GO_ON in ran.said()
+    assert stage.server.creates() == before
+    killed, interrupted = stage.runs_kept()
+    assert (killed[1] / "summary.json").is_file()
+    assert {row["outcome"] for row in stage.rows_of(interrupted[0]).values()} <= {"unresolved", "not_sent"}
+    await stage.resumed()
+
+
+async def test_a_second_interrupt_leaves_at_once_while_the_disk_hangs_under_the_report_of_an_earlier_run(
+    stage: Stage, shim: Shim
+) -> None:
+    await _with_a_report_due(stage, shim)
+    await _leaves_at_once_from_a_disk_that_hangs(stage, shim)
+
+
 async def test_an_interrupt_while_a_row_settles_leaves_it_to_the_next_run(stage: Stage) -> None:
     process = await stage.start("--settle", "30")
 
@@ -74,14 +106,14 @@ async def test_an_interrupt_while_a_row_settles_leaves_it_to_the_next_run(stage:
     assert resumed.summary["counts"]["adopted"] == 1
 
 
-async def _ended(process: asyncio.subprocess.Process) -> float:
+async def _ended(process: Process) -> float:
     """How long it takes to end, from now."""
     begun = time.monotonic()
     await asyncio.wait_for(process.wait(), 30)
     return time.monotonic() - begun
 
 
-async def _hears(process: asyncio.subprocess.Process, word: str) -> None:
+async def _hears(process: Process, word: str) -> None:
     """Returns once the process has said it on standard error."""
     assert process.stderr is not None
     while word not in (line := (await asyncio.wait_for(process.stderr.readline(), 30)).decode()):
@@ -110,6 +142,10 @@ async def test_a_second_interrupt_leaves_at_once_whatever_is_on_its_way(stage: S
 async def test_a_second_interrupt_leaves_at_once_while_the_disk_hangs_under_the_report(
     stage: Stage, shim: Shim
 ) -> None:
+    await _leaves_at_once_from_a_disk_that_hangs(stage, shim)
+
+
+async def _leaves_at_once_from_a_disk_that_hangs(stage: Stage, shim: Shim) -> None:
     note = stage.folder / "hangs"
     process = await stage.start(**shim.stall_on("create", "results.csv", note))
     await until(note.exists)
@@ -130,12 +166,12 @@ async def _with_closed(stage: Stage, stream: str, *arguments: str) -> int:
     os.close(read)
     stage.runs += 1
     try:
-        process = await asyncio.create_subprocess_exec(
-            *program(*stage.arguments(), *arguments),
-            env=environment_of(),
-            cwd=ROOT,
+        process = await stage.born_in.start(
+            [*stage.arguments(), *arguments],
+            environment_of(),
             stdout=write if stream == "stdout" else asyncio.subprocess.DEVNULL,
             stderr=write if stream == "stderr" else asyncio.subprocess.DEVNULL,
+            is_quick=False,
         )
     finally:
         os.close(write)
@@ -158,11 +194,12 @@ async def test_a_stream_that_nobody_reads_changes_neither_the_run_nor_its_exit_c
 async def test_an_interrupt_drains_the_run_though_nobody_reads_that_it_does(stage: Stage, shim: Shim) -> None:
     read, write = os.pipe()
     os.close(read)
-    process = await asyncio.create_subprocess_exec(
-        *program(*stage.arguments(), "--concurrency", "2"),
-        env=environment_of(shim.signal_on(signal.SIGINT, "send", nth=9)),
-        cwd=ROOT,
+    process = await stage.born_in.start(
+        [*stage.arguments(), "--concurrency", "2"],
+        environment_of(shim.signal_on(signal.SIGINT, "send", nth=9)),
+        stdout=asyncio.subprocess.DEVNULL,
         stderr=write,
+        is_quick=False,
     )
     os.close(write)
     assert await asyncio.wait_for(process.wait(), 30) == 5
@@ -188,8 +225,7 @@ async def _without_terminal(stage: Stage, *wrapper: str) -> tuple[int, set[str]]
     terminal, ours = pty.openpty()
 
     async def close(exchange: Exchange) -> None:
-        os.close(terminal)
-        await asyncio.sleep(0.05)
+        os.close(terminal)  # the signal is there before this answer; the rows after it are 50 ms apart
         await exchange.ordinary()
 
     def take_terminal() -> None:
@@ -200,7 +236,8 @@ async def _without_terminal(stage: Stage, *wrapper: str) -> tuple[int, set[str]]
     stage.runs += 1
     process = await asyncio.create_subprocess_exec(
         *wrapper, *program(*stage.arguments(), "--rate", "20", "--concurrency", "1"),
-        env=environment_of({"TERM": "xterm"}), cwd=ROOT, stdin=ours, stdout=ours, stderr=ours, preexec_fn=take_terminal,
+        env=environment_of({"TERM": "xterm", "PYTHONPATH": str(ROOT)}), cwd=stage.folder,  # nohup writes there
+        stdin=ours, stdout=ours, stderr=ours, preexec_fn=take_terminal,
     )  # fmt: skip
     os.close(ours)
     code = await asyncio.wait_for(process.wait(), 30)

@@ -7,7 +7,6 @@ import csv
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,9 +15,8 @@ from typing import Any
 
 import aiohttp
 
-import bulkjobs
+from tests.nursery import Child, shared
 
-ROOT = Path(bulkjobs.__file__).parents[1]
 KEYS = {"NCLOUD_ACCESS_KEY_ID": "sandbox-access-key", "NCLOUD_SECRET_ACCESS_KEY": "sandbox-secret-key"}
 HEADER = ("name", "bucket", "prefix", "fields", "filter", "target_bucket", "target_prefix")
 SETTLE = 0.4
@@ -43,15 +41,11 @@ class Ran:
 
 def environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")}
-    return kept | KEYS | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)}
+    return kept | KEYS
 
 
-async def start(*words: str | Path, cwd: Path) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bulkjobs", *map(str, words),
-        cwd=cwd, env=environment(), stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+async def start(*words: str | Path, cwd: Path) -> Child:
+    return await shared().start(words, environment(), cwd=cwd)
 
 
 @dataclass
@@ -128,7 +122,7 @@ class Stage:
             "--settle", str(SETTLE), "--log-level", "warning", *self.options,
         ]  # fmt: skip
 
-    async def start(self, command: str, *words: str | Path) -> asyncio.subprocess.Process:
+    async def start(self, command: str, *words: str | Path) -> Child:
         return await start(*self.words(command, *words), cwd=self.folder)
 
     async def run(self, command: str, *words: str | Path) -> Ran:

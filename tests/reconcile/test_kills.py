@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from .stage import Stage, counts, serving
 
 SIX = {f"job{number}": "1" for number in range(6)}
@@ -25,10 +27,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 async def _killed(stage: Stage, seen: Callable[[], Awaitable[bool]], command: str, *words: str) -> None:
     """Start the command and kill it as soon as the service shows what is waited for."""
     process = await stage.start(command, *words)
-    for _ in range(2_000):
-        if await seen() or process.returncode is not None:
-            break
-        await asyncio.sleep(0.005)  # a poll of a real process, with a bound
+    await until(seen)
     process.send_signal(signal.SIGKILL)
     await process.communicate()
     assert process.returncode == -signal.SIGKILL
@@ -85,9 +84,11 @@ async def test_an_interrupt_waits_for_what_is_on_its_way_and_leaves_nothing_open
     await stage.reconciled()
     stage.write(dict.fromkeys(SIX, "2"))
     process = await stage.start("reconcile", "--yes", "--json")
-    while "2" not in (await stage.service.values()).values():
-        assert process.returncode is None
-        await asyncio.sleep(0.005)
+
+    async def begun() -> bool:
+        return "2" in (await stage.service.values()).values()
+
+    await until(begun)
     process.send_signal(signal.SIGINT)
     await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 5

@@ -18,8 +18,10 @@ from typing import Self
 
 from bulkjobs.engine.journal.history import History
 from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.packs import register
 from bulkjobs.engine.journal.schema import make_tables
-from bulkjobs.engine.journal.writer import Kind, Parameters, Writer
+from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.journal.writer import Parameters, Writer
 from bulkjobs.errors import StateError
 
 from .loop import VirtualLoop
@@ -32,6 +34,7 @@ Item = tuple[Kind, Parameters] | asyncio.Future[None]
 def connection() -> sqlite3.Connection:
     """An empty journal in memory."""
     database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    register(database)
     database.execute("PRAGMA temp_store = MEMORY")
     make_tables(database)
     return database

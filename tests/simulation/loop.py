@@ -29,14 +29,38 @@ class Hangs(Exception):
     """The run waits for something that will never happen, or goes on for ever."""
 
 
+class _Handle:
+    """As much of ``asyncio.TimerHandle`` as tasks, futures and timeouts ask for; made at a fifth of its price.
+
+    Callbacks run in the caller's context: what the engine awaits here sets no context variables.
+    """
+
+    __slots__ = ("_when", "args", "callback", "is_cancelled")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], when: float) -> None:
+        self.callback = callback
+        self.args = args
+        self._when = when
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+    def cancelled(self) -> bool:
+        return self.is_cancelled
+
+    def when(self) -> float:
+        return self._when
+
+
 class VirtualLoop(asyncio.AbstractEventLoop):
     """``now`` is the virtual time at which it begins, in seconds; ``at_step[n]`` is called before step n."""
 
     def __init__(self, now: float) -> None:
         self._now = now
         self.at_step: dict[int, Callable[[], None]] = {}
-        self._ready: deque[asyncio.Handle] = deque()
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._ready: deque[_Handle] = deque()
+        self._timers: list[tuple[float, int, _Handle]] = []
         self._numbers = 0
         self._tasks: list[asyncio.Task[Any]] = []
         self.steps = 0
@@ -58,23 +82,26 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         ready, timers, at_step = self._ready, self._timers, self.at_step
         while not task.done():
             if not ready:
-                while timers and timers[0][2].cancelled():
+                while timers and timers[0][2].is_cancelled:
                     heapq.heappop(timers)
                 if not timers:
                     raise Hangs("every task waits and nothing is due")
                 self._now = max(self._now, timers[0][0])
             while timers and timers[0][0] <= self._now:
-                handle: asyncio.Handle = heapq.heappop(timers)[2]
-                if not handle.cancelled():
+                handle = heapq.heappop(timers)[2]
+                if not handle.is_cancelled:
                     ready.append(handle)
             for _ in range(len(ready)):
                 handle = ready.popleft()
-                if handle.cancelled():
+                if handle.is_cancelled:
                     continue
                 self.steps += 1
                 if self.steps in at_step:
                     at_step[self.steps]()
-                handle._run()
+                try:
+                    handle.callback(*handle.args)
+                except Exception as error:  # as a loop takes it: told, and gone on
+                    self.call_exception_handler({"message": f"in {handle.callback}", "exception": error})
             if self.steps > ENOUGH:
                 raise Hangs(f"still going on after {ENOUGH} steps")
 
@@ -114,27 +141,24 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_soon(
         self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Handle(callback, args, self._now)
         if not self.is_dead:
             self._ready.append(handle)
-        return handle
+        return handle  # type: ignore[return-value]  # all of it that anybody asks for
 
     def call_later(
         self, delay: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        return self.call_at(self._now + delay, callback, *args)
 
     def call_at(
         self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = _Handle(callback, args, when)
         if not self.is_dead:
             self._numbers += 1
             heapq.heappush(self._timers, (when, self._numbers, handle))
-        return handle
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """A cancelled timer stays in the heap and is passed over."""
+        return handle  # type: ignore[return-value]  # all of it that anybody asks for
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)

@@ -17,8 +17,9 @@ from random import Random
 from typing import Any
 
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.ending import Result
 from bulkjobs.engine.records import SUCCEEDED, RowRecord
-from bulkjobs.engine.submit import Result, Submit
+from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, StateError
 from bulkjobs.logs import Log, SilentLog

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
 from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.packs import UNREADABLE
 from bulkjobs.engine.journal.schema import errors_of
 from bulkjobs.engine.records import ChangeKind, Outcome
+
+_APPLIED = "a.job_id, a.digest, definition(p.nodes, a.place), definition(a.coming, 0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,9 @@ class AppliedJobs:
 
     def of(self, name: str) -> Applied | None:
         rows = self._journal.ask(
-            "SELECT job_id, digest, nodes, coming FROM applied WHERE scope = ? AND name = ?", self._journal.scope, name
+            f"SELECT {_APPLIED} FROM applied a LEFT JOIN packs p ON p.id = a.pack WHERE a.scope = ? AND a.name = ?",  # noqa: S608  # our own words
+            self._journal.scope,
+            name,
         )
         with errors_of(self._journal.path):
             return _applied(*rows[0]) if rows else None
@@ -87,7 +91,7 @@ class AppliedJobs:
         """
         scope = self._journal.scope
         rows = self._journal.ask(
-            "SELECT a.name, a.job_id, a.digest, a.nodes, a.coming FROM applied a"
+            f"SELECT a.name, {_APPLIED} FROM applied a LEFT JOIN packs p ON p.id = a.pack"  # noqa: S608  # our own words
             " JOIN claims c ON c.scope = a.scope AND c.name = a.name AND c.namespace = ?2 WHERE a.scope = ?1"
             " AND NOT EXISTS (SELECT 1 FROM temp.wanted w WHERE w.name = a.name)"
             " AND NOT EXISTS (SELECT 1 FROM claims o WHERE o.scope = a.scope AND o.name = a.name AND o.namespace != ?2)"
@@ -132,9 +136,9 @@ class AppliedJobs:
     def made_by(self, run_id: str) -> list[Owned]:
         """The jobs that a run of this scope made, in the order of its rows, each with its name's open attempt."""
         rows = self._journal.ask(
-            "SELECT r.name, r.job_id, t.id, t.kind, r.seq, r.line, r.digest, a.job_id, a.digest, a.nodes, a.coming"
+            f"SELECT r.name, r.job_id, t.id, t.kind, r.seq, r.line, r.digest, {_APPLIED}"  # noqa: S608  # our own words
             " FROM runs u JOIN rows r ON r.run = u.id"
-            " LEFT JOIN applied a ON a.scope = u.scope AND a.name = r.name"
+            " LEFT JOIN applied a ON a.scope = u.scope AND a.name = r.name LEFT JOIN packs p ON p.id = a.pack"
             " LEFT JOIN attempts t ON t.scope = u.scope AND t.name = r.name AND t.closed = 0"
             " WHERE u.run_id = ? AND u.scope = ? AND r.outcome IN ('created', 'adopted') AND r.job_id IS NOT NULL"
             " ORDER BY r.seq",
@@ -177,14 +181,13 @@ class AppliedJobs:
 
 
 def _applied(job_id: str, digest: bytes | None, nodes: bytes | None, coming: bytes | None) -> Applied:
-    return Applied(job_id, digest, _unpacked(nodes), _unpacked(coming))
+    return Applied(job_id, digest, _sound(nodes), _sound(coming))
 
 
-def _unpacked(nodes: bytes | None) -> bytes | None:
-    try:
-        return None if nodes is None else zlib.decompress(nodes)
-    except zlib.error as error:
-        raise ValueError(f"a definition in it cannot be read: {error}") from None
+def _sound(definition: bytes | None) -> bytes | None:
+    if definition == UNREADABLE:
+        raise ValueError("a definition in it cannot be read")
+    return definition
 
 
 def _made(row: tuple[Any, ...]) -> Owned:

@@ -16,7 +16,8 @@ import msgspec
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.journal.lock import Lock
 from bulkjobs.engine.journal.schema import PROVED, connect, errors_of, make_ready, prepare
-from bulkjobs.engine.journal.writer import Kind, Writer
+from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.journal.writer import Writer
 from bulkjobs.engine.learned import Learned
 from bulkjobs.engine.planning import Known
 from bulkjobs.engine.protocol import Relation

@@ -10,6 +10,8 @@ import fcntl
 import os
 import socket
 import time
+from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 from bulkjobs.errors import StateBusy, StateError
@@ -26,7 +28,7 @@ class Lock:
     def __init__(self, state: Path, holder: str) -> None:
         path = state.with_name(state.name + ".lock")
         try:
-            state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folder(state.parent)
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StateError(f"lock file {path}: cannot be made: {error.strerror}", _MEND) from None
@@ -54,6 +56,24 @@ class Lock:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+def _make_folder(folder: Path) -> None:
+    """With missing parents, for their owner only. Their names are on disk when this returns."""
+    missing = list(takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
+    for each in reversed(missing):
+        with suppress(FileExistsError):  # made meanwhile, or a link that leads nowhere: opening the lock tells
+            each.mkdir(mode=0o700)
+        sync_folder(each.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in it are on disk when this returns: or one could be lost with the power, and all that is behind it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _lock_exclusively(handle: int) -> None:

@@ -3,6 +3,7 @@
 Kept, whatever its age: every open intent, all that is known of jobs (what was last seen, last applied, and whose
 namespace it is), the last run of each endpoint and account, and runs whose report the next run is still to write.
 Of an in-memory sandbox everything goes with its run: that service ended with the process, and its scope with it.
+Inventories that a program's rows were written down in (``rows_from``) go with the last run that was made from them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from bulkjobs.engine.journal.lock import Lock
 from bulkjobs.engine.journal.schema import check, connect, errors_of, make_ready
 from bulkjobs.errors import StateError
+from bulkjobs.inventory.row_source import is_ours
 
 _OF_RUNS = ("files", "rows", "lookups", "removals", "orphans")
 _OF_SANDBOXES = ("jobs", "applied", "claims", "learned", "attempts")
@@ -27,7 +29,8 @@ class Pruned:
     """What was deleted: run ids, oldest first, and how many rows and sends of theirs. Sizes of the file in bytes.
 
     ``kept``: runs as old that stay, each with the reason. ``open_intents``: those of deleted runs, which stay.
-    ``not_shrunk``: why the file is as large as before, if it could not be made smaller.
+    ``not_shrunk``: why the file is as large as before, if it could not be made smaller. ``files``: what ``rows_from``
+    had written for these runs.
     """
 
     run_ids: Sequence[str]
@@ -38,6 +41,7 @@ class Pruned:
     bytes_before: int
     bytes_after: int
     not_shrunk: str | None = None
+    files: Sequence[Path] = ()
 
 
 def delete_older(path: Path, before_ms: int) -> Pruned:
@@ -67,6 +71,7 @@ def _delete(db: sqlite3.Connection, path: Path, before_ms: int) -> Pruned:
     db.execute("BEGIN IMMEDIATE")
     try:
         db.executemany("INSERT INTO temp.gone VALUES (?, ?)", gone)
+        files = _files_of_nobody_else(db)
         rows, attempts, open_intents = _delete_rows(db)
         db.execute("COMMIT")
     except BaseException:
@@ -74,8 +79,9 @@ def _delete(db: sqlite3.Connection, path: Path, before_ms: int) -> Pruned:
             db.execute("ROLLBACK")
         raise
     not_shrunk = _shrink(db)
+    deleted = [file for file in files if _delete_file(file, before_ms)]
     run_ids = [run_id for _, run_id in gone]
-    return Pruned(run_ids, rows, attempts, open_intents, kept, before, _size(path), not_shrunk)
+    return Pruned(run_ids, rows, attempts, open_intents, kept, before, _size(path), not_shrunk, deleted)
 
 
 def _sort(db: sqlite3.Connection, before_ms: int) -> tuple[list[tuple[int, str]], list[tuple[str, str]]]:
@@ -99,6 +105,26 @@ def _sort(db: sqlite3.Connection, before_ms: int) -> tuple[list[tuple[int, str]]
     return gone, kept
 
 
+def _files_of_nobody_else(db: sqlite3.Connection) -> list[Path]:
+    """The files of a program's rows that no run refers to but those that go."""
+    found = db.execute(
+        "SELECT DISTINCT location, sha256 FROM files f WHERE run IN (SELECT id FROM temp.gone) AND NOT EXISTS"
+        " (SELECT 1 FROM files o WHERE o.location = f.location AND o.run NOT IN (SELECT id FROM temp.gone))"
+    )
+    return [Path(location) for location, sha256 in found if is_ours(Path(location), sha256)]
+
+
+def _delete_file(path: Path, before_ms: int) -> bool:
+    """Unless it was written again since: a program may be about to submit the same rows."""
+    try:
+        if path.lstat().st_mtime * 1000 >= before_ms:
+            return False
+        path.unlink()
+    except OSError:  # it is gone, or another user's: no reason to fail, for the runs are deleted
+        return False
+    return True
+
+
 def _delete_rows(db: sqlite3.Connection) -> tuple[int, int, int]:
     attempts = 0
     db.execute(
@@ -118,6 +144,7 @@ def _delete_rows(db: sqlite3.Connection) -> tuple[int, int, int]:
     attempts += db.execute("DELETE FROM attempts WHERE closed = 1 AND run IN (SELECT id FROM temp.gone)").rowcount
     (open_intents,) = db.execute("SELECT count(*) FROM attempts WHERE run IN (SELECT id FROM temp.gone)").fetchone()
     db.execute("DELETE FROM runs WHERE id IN (SELECT id FROM temp.gone)")
+    db.execute("DELETE FROM packs WHERE id NOT IN (SELECT pack FROM applied WHERE pack IS NOT NULL)")
     db.execute("DELETE FROM scopes WHERE id IN (SELECT id FROM temp.ended)")
     return rows, attempts, open_intents
 

@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bulkjobs.engine.journal.lock import sync_folder
+from bulkjobs.engine.journal.packs import register
 from bulkjobs.errors import StateError
 
 APPLICATION_ID = 0x626A6F62  # "bjob"
-VERSION = 4
+VERSION = 5
 _SMALLEST_PAGE = 512  # bytes, of any SQLite database
 
 _ELSEWHERE = "choose another file with --state FILE"
@@ -64,9 +66,10 @@ CREATE TABLE lookups (
 );
 CREATE INDEX lookups_of_run ON lookups (run, seq);
 CREATE TABLE applied (
-    scope INTEGER NOT NULL, name TEXT NOT NULL, job_id TEXT NOT NULL, digest BLOB, nodes BLOB, coming BLOB,
-    PRIMARY KEY (scope, name)
+    scope INTEGER NOT NULL, name TEXT NOT NULL, job_id TEXT NOT NULL, digest BLOB, pack INTEGER,
+    place INTEGER, coming BLOB, PRIMARY KEY (scope, name)
 ) WITHOUT ROWID;
+CREATE TABLE packs (id INTEGER PRIMARY KEY, nodes BLOB NOT NULL);
 CREATE TABLE claims (
     scope INTEGER NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (scope, namespace, name)
 ) WITHOUT ROWID;
@@ -134,11 +137,7 @@ def _create(path: Path) -> None:
     except BaseException:
         _clear(new)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)  # or the name could be lost with the power, and the first intents with it
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _clear(new: Path) -> None:
@@ -176,6 +175,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """A connection to an existing file, every commit synced. Changes nothing in the file."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, check_same_thread=False, timeout=30)
     connection.isolation_level = None
+    register(connection)
     try:
         connection.execute("PRAGMA synchronous = FULL")
     except sqlite3.Error:

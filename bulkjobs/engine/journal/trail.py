@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bulkjobs.engine.journal.history import History, PastRun
+from bulkjobs.engine.journal.packs import UNREADABLE
 from bulkjobs.engine.journal.schema import PROVED, errors_of
 from bulkjobs.engine.looks import How, decision_parts
 from bulkjobs.engine.records import NO_FILE, Outcome, RowRecord
@@ -161,13 +161,16 @@ class Trails(History):
 
     def _applied(self, past: PastRun, name: str | None, digest: bytes | None) -> bytes | None:
         found = self._db.execute(
-            "SELECT nodes FROM applied WHERE scope = (SELECT scope FROM runs WHERE id = ?) AND name = ? AND digest = ?",
+            "SELECT definition(p.nodes, a.place) FROM applied a LEFT JOIN packs p ON p.id = a.pack"
+            " WHERE a.scope = (SELECT scope FROM runs WHERE id = ?) AND a.name = ? AND a.digest = ?",
             (past.key, name, digest),
         ).fetchone()
-        try:
-            return zlib.decompress(found[0]) if found is not None and found[0] is not None else None
-        except zlib.error as error:
-            raise sqlite3.DatabaseError(f"nodes of {name}: {error}") from None
+        if found is None:
+            return None
+        definition: bytes | None = found[0]
+        if definition == UNREADABLE:
+            raise sqlite3.DatabaseError(f"nodes of {name} cannot be read")
+        return definition
 
     def _seq(self, past: PastRun, row: str) -> int | None:
         """The row's place in the run; None if there is none. Raises UsageError where there are several."""
