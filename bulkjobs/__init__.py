@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from bulkjobs.dataflow.replies import Answer, Cause, Verdict
     from bulkjobs.dataflow.signature import Credentials
     from bulkjobs.engine.clock import Clock
+    from bulkjobs.engine.consent import MaxDelete, Mode, Refusal
     from bulkjobs.engine.ending import Result
     from bulkjobs.engine.plan import Plan
-    from bulkjobs.engine.reconcile import MaxDelete, Mode, Refusal
     from bulkjobs.engine.records import Outcome
     from bulkjobs.engine.verify import Verified
     from bulkjobs.engine.work import Stop, Tally
@@ -154,7 +154,7 @@ _HOMES = {
     "bulkjobs.dataflow.signature": ("Credentials",),
     "bulkjobs.engine.clock": ("Clock",),
     "bulkjobs.engine.plan": ("Plan",),
-    "bulkjobs.engine.reconcile": ("MaxDelete", "Mode", "Refusal"),
+    "bulkjobs.engine.consent": ("MaxDelete", "Mode", "Refusal"),
     "bulkjobs.engine.records": ("Outcome",),
     "bulkjobs.engine.submit": ("Result",),
     "bulkjobs.engine.verify": ("Verified",),

@@ -132,7 +132,7 @@ async def submit(
     files = inventory_files(inventories, limits)
     for file in files:
         file.check_open()
-    async with connected(target, run_id, settings) as (client, scope):
+    async with connected(target, run_id, settings, clock) as (client, scope):
         run: Submit | None = None
 
         def journal_failed(error: BulkJobsError) -> None:
@@ -178,7 +178,7 @@ async def verify(
     Raises AccessError or UsageError when the service cannot be asked at all; what ends it later is in the result.
     """
     settings, clock, verified = settings or Settings(), clock or Clock(), verified or Verified()
-    async with connected(target, "verify", settings) as (client, _):
+    async with connected(target, "verify", settings, clock) as (client, _):
         await verify_rows(rows, client, settings, clock, Tally(), log or SilentLog(), verified)
     return verified
 
@@ -211,7 +211,7 @@ async def export(
     expander, refused = Expander(), list[Refused]()
     rows = as_nodes = 0
     is_wanted = partial(fnmatchcase, pat=pattern)
-    async with connected(target, "export", settings) as (client, _):
+    async with connected(target, "export", settings, clock) as (client, _):
         async for live in live_jobs(client, settings, clock, Tally(), log or SilentLog(), is_wanted):
             exported = export_rows(live.jobs, expander, comparison)
             write(exported.rows)
@@ -266,17 +266,25 @@ def new_run_id(now_ms: int, places: Places) -> str:
 
 
 @asynccontextmanager
-async def connected(target: Target, run_id: str, settings: Settings) -> AsyncIterator[tuple[DataFlowClient, str]]:
-    """A client, and the endpoint that names its scope. An embedded service is a fresh scope each time."""
+async def connected(
+    target: Target, run_id: str, settings: Settings, clock: Clock
+) -> AsyncIterator[tuple[DataFlowClient, str]]:
+    """A client that signs by ``clock``, and the endpoint that names its scope.
+
+    An embedded service is a fresh scope each time, and goes by the same clock.
+    """
+    now_ms = clock.wall_ms
     if target.sandbox:
         from bulkjobs.sandbox import Sandbox, SandboxOptions  # noqa: PLC0415  # a server, for rehearsals only
 
-        async with Sandbox(SandboxOptions(api=target.contract.api.value)) as sandbox:
+        async with Sandbox(SandboxOptions(api=target.contract.api.value), clock=lambda: now_ms() / 1000) as sandbox:
             keys = Credentials(sandbox.access_key, sandbox.secret_key, "the sandbox")
-            async with DataFlowClient(keys, sandbox.endpoint, target.contract, timeout=settings.timeout) as client:
+            async with DataFlowClient(
+                keys, sandbox.endpoint, target.contract, timeout=settings.timeout, now_ms=now_ms
+            ) as client:
                 yield client, f"sandbox:{run_id}"
         return
     endpoint = checked_endpoint(target.endpoint)
     keys = find_credentials(target.environment, target.profile, target.credentials_file)
-    async with DataFlowClient(keys, endpoint, target.contract, timeout=settings.timeout) as client:
+    async with DataFlowClient(keys, endpoint, target.contract, timeout=settings.timeout, now_ms=now_ms) as client:
         yield client, endpoint

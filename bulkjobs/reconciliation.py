@@ -13,16 +13,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from bulkjobs.counted import counted
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.consent import Approve, MaxDelete, Mode, Refusal, approve_all, expect_nothing, hold_to
 from bulkjobs.engine.ending import Result
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.schema import connect, errors_of, refuse_empty
-from bulkjobs.engine.plan import Plan, Terms, what_changed
-from bulkjobs.engine.reconcile import Approve, MaxDelete, Mode, Reconcile, Refusal
+from bulkjobs.engine.plan import Plan, Terms
+from bulkjobs.engine.reconcile import Reconcile
 from bulkjobs.engine.rollback import Candidate, Rollback, RolledBack
 from bulkjobs.engine.work import AGAIN, Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, InventoryError, NotFinished
@@ -98,32 +99,6 @@ OnStart = Callable[[Stoppable, str], None]
 Started = Callable[[Stoppable], Awaitable[None]]
 
 
-async def approve_all(_plan: object) -> Refusal | None:
-    """Carry every plan out: for programs, and for ``--yes``."""
-    return None
-
-
-async def expect_nothing(plan: Plan) -> Refusal | None:
-    """``--expect-no-changes``: a plan that would send anything is refused, with exit code 10."""
-    if not plan.pending:
-        return None
-    reason = f"{plan.pending} changes are pending, and none were expected"
-    return Refusal(Stop("refused", reason, "nothing was sent; `bulkjobs plan` shows them"), ExitCode.PENDING)
-
-
-def hold_to(saved: Mapping[str, Any]) -> Approve:
-    """``--plan FILE``: whatever is not exactly the saved plan is refused, and what changed is said."""
-
-    async def approve(plan: Plan) -> Refusal | None:
-        changed = what_changed(saved, plan)
-        if not changed:
-            return None
-        reason = "this is not what was planned: " + "; ".join(changed)
-        return Refusal(Stop("refused", reason, "nothing was sent; make a new plan"), ExitCode.NEEDS_DECISION)
-
-    return approve
-
-
 async def make_plan(
     inventories: Sequence[Path | InventoryFile],
     around: Around,
@@ -140,7 +115,7 @@ async def make_plan(
     """
     with tempfile.TemporaryDirectory(prefix="bulkjobs-plan-") as folder:
         copy = Path(folder) / "journal.db"
-        _copy(around.places.state, copy)
+        await asyncio.to_thread(_copy, around.places.state, copy)
         places = Places(copy, Path(folder), "plan-only")
 
         async def look_only(_plan: Plan) -> Refusal:
@@ -201,16 +176,17 @@ async def rollback(
     """
     places = _named(around)
     assert places.run_id is not None
+    figures = tally or Tally()
 
     async def work(journal: Journal, client: DataFlowClient, started: Started) -> RolledBack:
         run = Rollback(
-            of, journal, client, around.settings, around.clock, tally or Tally(), around.log,
+            of, journal, client, around.settings, around.clock, figures, around.log,
             max_delete or MaxDelete(percent=None), approve, comparison=around.comparison,
         )  # fmt: skip
         await started(run)
         return await run.run()
 
-    ended, folder, summary = await _in_a_run(around, places, on_start, work)
+    ended, folder, summary = await _in_a_run(around, places, on_start, figures, work)
     return Ended(places.run_id, ended.exit_code, ended.stop, folder, summary, candidates=ended.candidates)
 
 
@@ -241,13 +217,14 @@ async def _run(
         await started(run)
         return run, await run.run()
 
-    return await _in_a_run(around, places, on_start, work, renders=renders)
+    return await _in_a_run(around, places, on_start, tally, work, renders=renders)
 
 
 async def _in_a_run(
     around: Around,
     places: Places,
     on_start: OnStart | None,
+    tally: Tally,
     work: Callable[[Journal, DataFlowClient, Started], Awaitable[R]],
     *,
     renders: bool = True,
@@ -262,7 +239,7 @@ async def _in_a_run(
             run.fail(error)
 
     opened = _journal(places, journal_failed)
-    async with connected(target, run_id, around.settings) as (client, scope), opened as journal:
+    async with connected(target, run_id, around.settings, clock) as (client, scope), opened as journal:
 
         async def started(run: Stoppable) -> None:
             current.append(run)
@@ -278,6 +255,8 @@ async def _in_a_run(
         result = await work(journal, client, started)
         if not renders:
             return result, folder, {}
+        tally.phase = "reporting"
+        # In a thread: an interrupt must find the loop, however long the report or its disk takes.
         folder, summary = await asyncio.to_thread(render_again, places.state, run_id)
         journal.reported(run_id)
     return result, folder, summary

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,18 +16,20 @@ from rich.text import Text
 from bulkjobs.cli import options
 from bulkjobs.cli.colours import is_lively, is_terminal
 from bulkjobs.cli.console import console_for_people
+from bulkjobs.cli.events import Events, open_events, refuse_two_documents
 from bulkjobs.cli.given import Given, comparison_of, limits_of, target_of
 from bulkjobs.cli.log_setup import open_log
+from bulkjobs.cli.progress import Display, watch
 from bulkjobs.cli.submit import again, is_unfinished
 from bulkjobs.cli.summary import show_problems, show_summary, write_json
 from bulkjobs.engine.work import Stop, Tally
-from bulkjobs.errors import ExitCode, UsageError
+from bulkjobs.errors import ExitCode
 from bulkjobs.logs import Log
 from bulkjobs.plain import plain
 from bulkjobs.settings import Settings
 
 if TYPE_CHECKING:
-    from bulkjobs.engine.reconcile import MaxDelete, Mode, Refusal
+    from bulkjobs.engine.consent import MaxDelete, Mode, Refusal
     from bulkjobs.library import Places
     from bulkjobs.reconciliation import Around, Ended
 
@@ -43,6 +46,16 @@ class Stage:
     console: Console
     log: Log
     tally: Tally
+    display: Display
+
+
+@contextmanager
+def events_of(given: Given, run_id: str, files: Sequence[Path], tally: Tally) -> Iterator[Events | None]:
+    """What ``--json-events`` asks for, fed by ``tally``. Raises UsageError, and StateError as ``open_events``."""
+    refuse_two_documents(given["json_events"], as_json=given["as_json"])
+    with open_events(given["json_events"], run_id, [str(path) for path in files]) as events:
+        tally.on_outcome = events.row if events is not None else None
+        yield events
 
 
 @asynccontextmanager
@@ -53,7 +66,8 @@ async def staged(given: Given, **context: object) -> AsyncIterator[Stage]:
     level = given["log_level"] or ("error" if given["quiet"] else "warning" if has_bar else "info")
     tally = Tally()
     with open_log(given["log_file"], given["log_format"], level, **context) as log:
-        yield Stage(console, log, tally)
+        async with watch(tally, console, log, given["quiet"], settings_of(given)) as display:
+            yield Stage(console, log, tally, display)
 
 
 def around_of(given: Given, places: Places, log: Log) -> Around:
@@ -77,15 +91,15 @@ def settings_of(given: Given) -> Settings:
 
 
 def mode_of(given: Given) -> Mode:
-    from bulkjobs.engine.changer import Leave  # noqa: PLC0415  # not for --help
-    from bulkjobs.engine.reconcile import Mode  # noqa: PLC0415
+    from bulkjobs.engine.change import Leave  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.consent import Mode  # noqa: PLC0415
 
     include = Leave(given["include_running"], given["include_edited"])
     return Mode(given["prune"], max_delete_of(given["max_delete"]), include)
 
 
 def max_delete_of(text: str) -> MaxDelete:
-    from bulkjobs.engine.reconcile import MaxDelete  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.consent import MaxDelete  # noqa: PLC0415  # not for --help
 
     if text.endswith("%"):
         return MaxDelete(percent=float(text[:-1]))
@@ -93,11 +107,12 @@ def max_delete_of(text: str) -> MaxDelete:
 
 
 async def ask(console: Console, question: str) -> Refusal | None:
-    """A person's yes; anything else refuses. Raises UsageError where nobody can be asked."""
-    from bulkjobs.engine.reconcile import Refusal  # noqa: PLC0415  # not for --help
+    """A person's yes; anything else refuses, and so does a place where nobody can be asked."""
+    from bulkjobs.engine.consent import Refusal  # noqa: PLC0415  # not for --help
 
-    if not (sys.stdin.isatty() and is_terminal(console)):
-        raise UsageError(f"{question} Nobody can be asked here", "say --yes, or look at it with --dry-run first")
+    if not (sys.stdin is not None and sys.stdin.isatty() and is_terminal(console)):
+        hint = "nothing was changed; say --yes, or look at it with --dry-run first"
+        return Refusal(Stop("refused", f"{question} Nobody can be asked here", hint), ExitCode.USAGE)
     console.print(Text(f"{question} [y/N] "), end="")
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[str] = loop.create_future()
@@ -113,7 +128,7 @@ async def ask(console: Console, question: str) -> Refusal | None:
         loop.remove_reader(sys.stdin.fileno())
     if answer.strip().lower() in ("y", "yes"):
         return None
-    return Refusal(Stop("refused", "the answer was no"), ExitCode.NOT_FINISHED)
+    return Refusal(Stop("refused", "the answer was no", "nothing was changed"), ExitCode.NOT_FINISHED)
 
 
 def tell(console: Console, ended: Ended, given: Given) -> int:
@@ -141,4 +156,4 @@ def _show_removals(console: Console, ended: Ended) -> None:
     console.print(Text(f"Jobs that no row lists: {deleted:,} deleted, {len(removals) - deleted:,} not"))
     for removal in [removal for removal in removals if removal["outcome"] != "deleted"][:_SHOWN]:
         why = plain(str(removal["detail"] or removal["code"] or removal["outcome"]), 300)
-        console.print(Text(f"  {plain(str(removal['name']), 100)}: {why}"))
+        console.print(Text(f"  {plain(str(removal['name']), 100)}: {why}"), soft_wrap=True)

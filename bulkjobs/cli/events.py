@@ -2,8 +2,9 @@
 
 ``{"event": "begin"}``, then ``{"event": "row"}`` with the columns of ``results.csv``, then ``{"event": "end"}`` with
 what ``summary.json`` counts. A row may be told twice, if a later look at it found more: the last one counts. Rows that
-the run never came to follow before the end. Each line is flushed. A reader that is slow does not hold the run up; one
-that goes away, and a disk that is full, end the stream, never the run.
+the run never came to follow before the end. A job that no row lists is told as a row whose ``file`` is null; and its
+``line``, unless it is the one that a rolled back run read it from. Each line is flushed. A reader that is slow does not
+hold the run up; one that goes away, and a disk that is full, end the stream, never the run.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from typing import Any
 import msgspec
 
 from bulkjobs.cli.documents import inert_json
-from bulkjobs.engine.records import Outcome, RowRecord
-from bulkjobs.errors import StateError
+from bulkjobs.engine.records import NO_FILE, Outcome, RowRecord
+from bulkjobs.engine.work import Tally
+from bulkjobs.errors import StateError, UsageError
 
 STDOUT = "-"
-_LATE = frozenset({Outcome.NOT_SENT, Outcome.INVALID})
+_LATE = frozenset({Outcome.NOT_SENT, Outcome.INVALID, Outcome.UNRESOLVED})
+"""Outcomes that a row may have without its run having come to it."""
 _KEYS = (
     *("file", "line", "name", "outcome", "job_id", "status", "http_status", "error_code", "error"),
     *("attempts", "first_sent_at", "finished_at", "elapsed_ms"),
@@ -53,7 +56,8 @@ class Events:
         if record.outcome in _LATE:
             self._told.add((record.file, record.line))
         values: dict[str, Any] = {key: getattr(record, key) for key in _KEYS}
-        values["file"] = self._files[record.file]
+        values["file"] = None if record.file == NO_FILE else self._files[record.file]
+        values["line"] = record.line or None
         for key in _TIMES:
             values[key] = None if values[key] is None else _iso(values[key])
         self._say("row", **values)
@@ -63,6 +67,15 @@ class Events:
         for record in records:
             if record.outcome in _LATE and (record.file, record.line) not in self._told:
                 self.row(record)
+
+    def finish(self, tally: Tally, state: Path, exit_code: int, summary: Mapping[str, Any], folder: Path) -> None:
+        """The rows that the run never came to, and how it ended. ``state``: its journal."""
+        from bulkjobs.engine.journal.history import History  # noqa: PLC0415  # not for --help
+
+        if tally.done < tally.rows or any(tally.outcomes[outcome] for outcome in _LATE):
+            with History(state) as history:
+                self.rest(history.rows(history.run(self._run_id)))
+        self.end(exit_code, summary, folder)
 
     def end(self, exit_code: int, summary: Mapping[str, Any], folder: Path) -> None:
         """How the run ended."""
@@ -96,6 +109,12 @@ class Events:
             except OSError as error:
                 self._failed = error
                 return
+
+
+def refuse_two_documents(where: str | None, *, as_json: bool) -> None:
+    """Raises UsageError for ``--json --json-events -``."""
+    if as_json and where == STDOUT:
+        raise UsageError("--json and --json-events - both write to standard output", "name a file: --json-events FILE")
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from bulkjobs.cli.summary import write_json
 from bulkjobs.plain import plain
 
 if TYPE_CHECKING:
-    from bulkjobs.report.story import Event, Story
+    from bulkjobs.report.steps import Event
+    from bulkjobs.report.story import Story
 
 _EXAMPLES = """\b
 Examples:

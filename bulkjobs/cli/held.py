@@ -22,7 +22,8 @@ async def hold_to_plan(inventories: list[Path], plan_file: Path, given: Given, s
 
     Raises UsageError for a file that is no plan, and with ``--shard``, of which a plan knows nothing.
     """
-    from bulkjobs.engine.plan import Action, read_plan, what_changed  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.plan import read_plan, what_changed  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.planned import Action  # noqa: PLC0415
     from bulkjobs.library import Places  # noqa: PLC0415
     from bulkjobs.reconciliation import Around, make_plan  # noqa: PLC0415
 
@@ -35,7 +36,7 @@ async def hold_to_plan(inventories: list[Path], plan_file: Path, given: Given, s
     if changed:
         reason = "this is not what was planned: " + "; ".join(changed)
         raise PlanDiffers(reason, "nothing was sent; make a new plan")
-    others = len(plan.of(Action.UPDATE)) + len(plan.of(Action.DELETE))
+    others = plan.rows.counts[Action.UPDATE] + plan.rows.counts[Action.DELETE]
     if others:
         raise PlanDiffers(
             f"--plan {plan_file}: it updates or deletes {counted(others, 'job')}, and submit only creates",

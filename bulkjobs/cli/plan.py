@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkjobs.cli import options
 from bulkjobs.cli.changing import around_of, mode_of, staged
+from bulkjobs.cli.documents import inert_json, write_text
 from bulkjobs.cli.given import expander_of
 from bulkjobs.cli.plan_view import show_plan
-from bulkjobs.cli.progress import watch
 from bulkjobs.cli.submit import listen
-from bulkjobs.cli.summary import write_json
 from bulkjobs.errors import ExitCode, StateError
+
+if TYPE_CHECKING:
+    from bulkjobs.engine.plan import Plan
 
 _EXAMPLES = """\b
 Examples:
@@ -53,33 +56,48 @@ async def plan_inventory(inventories: list[Path], out: Path | None, exit_code: b
     from bulkjobs.library import Places  # noqa: PLC0415  # aiohttp
     from bulkjobs.reconciliation import make_plan  # noqa: PLC0415
 
-    async with staged(given) as stage, watch(stage.tally, stage.console, stage.log, quiet=given["quiet"]):
+    mode = mode_of(given)
+    async with staged(given) as stage:
         plan = await make_plan(
             inventories,
             around_of(given, Places(given["state"]), stage.log),
             expander_of(given),
-            mode_of(given),
+            mode,
             tally=stage.tally,
             on_start=lambda run, _: listen(run.stop, stage.console),
         )
-    document = plan.as_document()
     if out is not None:
-        _save(out, document)
+        _save(out, _document(plan))
     if given["as_json"]:
-        write_json(document)
+        for part in _document(plan):
+            write_text(part, at_once=False)
+        write_text("")
     elif not given["quiet"]:
         show_plan(stage.console, plan)
+        too_many = mode.max_delete.refuses(plan.counts["delete"], plan.owned, "this namespace")
+        if too_many is not None:
+            stage.console.print(f"reconcile would refuse it: {too_many.stop.reason}", soft_wrap=True, markup=False)
     return int(ExitCode.PENDING if exit_code and plan.pending else ExitCode.OK)
 
 
-def _save(path: Path, document: dict[str, object]) -> None:
+def _document(plan: Plan) -> Iterator[str]:
+    """The plan's JSON document in parts, a row a line: it may have millions."""
+    yield json.dumps(plan.head(), indent=2)[: -len("\n}")] + ',\n  "rows": ['
+    separator = ""
+    for line in plan.rows.lines():
+        yield f"{separator}\n    {inert_json(line.decode())}"
+        separator = ","
+    yield "\n  ]\n}\n"
+
+
+def _save(path: Path, parts: Iterable[str]) -> None:
     """Whole or not at all; readable by its owner only, as it holds definitions."""
     draft = path.with_name(path.name + ".new")
     try:
         draft.unlink(missing_ok=True)
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            json.dump(document, file, ensure_ascii=False)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.writelines(parts)
         draft.replace(path)
     except OSError as error:
         raise StateError(f"--out {path}: cannot be written: {error.strerror}", "name another file with --out") from None

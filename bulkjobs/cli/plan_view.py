@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from rich.console import Console
 from rich.text import Text
 
-from bulkjobs.engine.plan import Action, Plan, Planned
+from bulkjobs.engine.plan import Plan
+from bulkjobs.engine.planned import Action, Planned
 from bulkjobs.engine.three_way import FieldChange, Side, shown
 from bulkjobs.plain import plain
 
@@ -24,11 +27,11 @@ _SIGNS = {
 def show_plan(console: Console, plan: Plan) -> None:
     """Every row but the unchanged ones, then what it comes to."""
     for action, (sign, style) in _SIGNS.items():
-        rows = plan.of(action)
-        for row in rows[:_SHOWN]:
+        for row in islice(plan.rows.of(action), _SHOWN):
             _show_row(console, row, sign, style, is_alike=action is Action.UPDATE)
-        if len(rows) > _SHOWN:
-            console.print(Text(f"  and {len(rows) - _SHOWN:,} more to {action.value}", style=style))
+        more = plan.rows.counts[action] - _SHOWN
+        if more > 0:
+            console.print(Text(f"  and {more:,} more to {action.value}", style=style))
     console.print(Text(in_numbers(plan), style="bold"))
     calls = ", ".join(f"{count:,} {call}" for call, count in plan.calls.items() if count)
     if calls:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from rich.console import Console
 from rich.live import Live
@@ -19,30 +19,53 @@ _REFRESH = 0.2
 _LINE_EVERY = 10  # seconds
 
 
+class Display:
+    """What is on the screen while a run goes on. ``live``: None where there is no screen, or nothing is shown."""
+
+    def __init__(self, live: Live | None = None) -> None:
+        self._live = live
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Out of the way while somebody reads and answers a question."""
+        if self._live is None or not self._live.is_started:
+            yield
+            return
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
+
+
 @asynccontextmanager
 async def watch(
     tally: Tally, console: Console, log: Log, quiet: bool, settings: Settings | None = None
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Display]:
     """Show ``tally`` as it changes, until the block ends. ``settings``: the run's, for the time left."""
     if quiet:
-        yield
+        yield Display()
         return
     view = ProgressView(tally, settings=settings or Settings())
-    task = asyncio.create_task(_live(view, console) if is_lively(console) else _lines(view, log))
+    live = None
+    if is_lively(console):
+        # Refreshed from here and not by a thread of rich's: the figures belong to the loop.
+        live = Live(view, console=console, transient=True, auto_refresh=False, redirect_stdout=False)
+    task = asyncio.create_task(_refreshed(view, live) if live is not None else _lines(view, log))
     try:
-        yield
+        yield Display(live)
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
 
-async def _live(view: ProgressView, console: Console) -> None:
-    # Refreshed from here and not by a thread of rich's: the figures belong to the loop.
-    with Live(view, console=console, transient=True, auto_refresh=False, redirect_stdout=False) as live:
+async def _refreshed(view: ProgressView, live: Live) -> None:
+    with live:
         while True:
             view.note()
-            live.refresh()
+            if live.is_started:  # else something else is on the screen
+                live.refresh()
             await asyncio.sleep(_REFRESH)
 
 

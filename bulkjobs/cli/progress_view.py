@@ -33,6 +33,9 @@ _TRUSTED = 5.0
 _COUNTED = frozenset({"reading", "checking", "listing", "listing again", "looking for jobs to delete"})
 """Phases whose end nobody knows: they count up."""
 
+_CHANGING = {"updating": 3, "deleting": 2}
+"""Phases in which jobs are changed, and how many calls each job takes: it is read before, and an update after, too."""
+
 _SEPARATOR = "  "
 _NARROWEST_BAR = 8
 _NARROW = 0.5
@@ -111,7 +114,12 @@ class ProgressView:
     def left_s(self) -> float | None:
         """Seconds until the run has ended, as far as can be told now; None: it cannot."""
         tally = self.tally
-        if tally.service_down or tally.phase != "sending" or tally.rate <= 0:
+        if tally.service_down or tally.rate <= 0:
+            return None
+        if tally.phase in _CHANGING:
+            calls = _CHANGING[tally.phase] * (tally.changes - tally.changed)
+            return estimate_s(calls, tally.rate, self.settings.concurrency, tally.latency)
+        if tally.phase != "sending":
             return None
         odds = tally.unknown / tally.sends if tally.sends else 0.0
         rate, waiting = tally.rate, tally.waiting + tally.in_flight
@@ -176,8 +184,10 @@ class ProgressView:
         table = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
         cells: list[Spinner | Text | ProgressBar] = [self._spinner, phase]
         if width - taken - 1 >= _NARROWEST_BAR:
-            total = None if is_counted else max(tally.rows, 1)
-            bar = ProgressBar(total, self._furthest, width=width - taken - 1, pulse=is_counted, animation_time=now)
+            total, done = None if is_counted else max(tally.rows, 1), self._furthest
+            if tally.phase in _CHANGING:
+                total, done = max(tally.changes, 1), tally.changed
+            bar = ProgressBar(total, done, width=width - taken - 1, pulse=is_counted, animation_time=now)
             cells.append(bar)
         cells.append(many)
         if rest:
@@ -189,6 +199,8 @@ class ProgressView:
 
     def _amount(self, is_counted: bool) -> str:
         tally = self.tally
+        if tally.phase in _CHANGING:
+            return f"{tally.changed:,}/{tally.changes:,}"
         if not is_counted:
             return f"{self._furthest:,}/{tally.rows:,}"
         return counted(tally.rows, "row") if tally.phase in ("reading", "checking") else counted(tally.listed, "job")

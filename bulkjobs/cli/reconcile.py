@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkjobs.cli import options
-from bulkjobs.cli.changing import RUN_ID, YES, Stage, around_of, ask, mode_of, staged, tell
+from bulkjobs.cli.changing import RUN_ID, YES, Stage, around_of, ask, events_of, mode_of, staged, tell
 from bulkjobs.cli.given import expander_of
 from bulkjobs.cli.plan_view import in_numbers, show_plan
-from bulkjobs.cli.progress import watch
 from bulkjobs.cli.submit import listen
 
 if TYPE_CHECKING:
+    from bulkjobs.engine.consent import Approve, Refusal
     from bulkjobs.engine.plan import Plan
-    from bulkjobs.engine.reconcile import Approve, Refusal
 
 _EXAMPLES = """\b
 Examples:
@@ -47,6 +46,7 @@ Examples:
 @RUN_ID
 @options.mode
 @options.inventory
+@options.events
 @options.output
 def command(inventories: tuple[Path, ...], plan_file: Path | None, **given: Any) -> int:
     """Make the service equal to the inventory: create what is missing, update what differs.
@@ -83,7 +83,7 @@ async def _reconcile(inventories: list[Path], plan_file: Path | None, given: dic
                     return refusal
             return await _ask(plan, stage, given)
 
-        async with watch(stage.tally, stage.console, stage.log, quiet=given["quiet"] or not given["yes"]):
+        with events_of(given, run_id, inventories, stage.tally) as events:
             ended = await reconcile(
                 inventories,
                 around,
@@ -93,7 +93,12 @@ async def _reconcile(inventories: list[Path], plan_file: Path | None, given: dic
                 tally=stage.tally,
                 on_start=lambda run, _: listen(run.stop, stage.console),
             )
-    return tell(stage.console, ended, given)
+            if events is not None:
+                events.finish(stage.tally, places.state, ended.exit_code, ended.summary, ended.folder)
+    code = tell(stage.console, ended, given)
+    if events is not None:
+        events.check()
+    return code
 
 
 async def _ask(plan: Plan, stage: Stage, given: dict[str, Any]) -> Refusal | None:
@@ -102,6 +107,7 @@ async def _ask(plan: Plan, stage: Stage, given: dict[str, Any]) -> Refusal | Non
     if given["yes"]:
         stage.log.info("approved", **plan.counts)
         return None
-    if not given["as_json"]:
-        show_plan(stage.console, plan)
-    return await ask(stage.console, f"{in_numbers(plan)}. Go on?")
+    with stage.display.aside():
+        if not given["as_json"]:
+            show_plan(stage.console, plan)
+        return await ask(stage.console, f"{in_numbers(plan)}. Go on?")

@@ -12,14 +12,13 @@ from rich.text import Text
 
 from bulkjobs.cli import options
 from bulkjobs.cli.amounts import Limit
-from bulkjobs.cli.changing import RUN_ID, YES, Stage, around_of, ask, max_delete_of, staged, tell
-from bulkjobs.cli.progress import watch
+from bulkjobs.cli.changing import RUN_ID, YES, Stage, around_of, ask, events_of, max_delete_of, staged, tell
 from bulkjobs.cli.submit import listen
 from bulkjobs.counted import counted
 from bulkjobs.plain import plain
 
 if TYPE_CHECKING:
-    from bulkjobs.engine.reconcile import Refusal
+    from bulkjobs.engine.consent import Refusal
     from bulkjobs.engine.rollback import Candidate
 
 _SHOWN = 200
@@ -49,6 +48,7 @@ Examples:
 @options.report_dir
 @RUN_ID
 @options.inventory
+@options.events
 @options.output
 def command(run: str, **given: Any) -> int:
     """Delete the jobs that RUN created and nobody has touched since: same definition, never executed.
@@ -59,7 +59,7 @@ def command(run: str, **given: Any) -> int:
 
 
 async def _rollback(run_id_of: str, given: dict[str, Any]) -> int:
-    from bulkjobs.engine.reconcile import Refusal  # noqa: PLC0415  # not for --help
+    from bulkjobs.engine.consent import Refusal  # noqa: PLC0415  # not for --help
     from bulkjobs.engine.work import Stop  # noqa: PLC0415
     from bulkjobs.errors import ExitCode  # noqa: PLC0415
     from bulkjobs.library import Places, checked_run_id, new_run_id  # noqa: PLC0415  # aiohttp, pandas
@@ -73,13 +73,14 @@ async def _rollback(run_id_of: str, given: dict[str, Any]) -> int:
 
         async def approve(candidates: Sequence[Candidate]) -> Refusal | None:
             deletes = sum(candidate.kept is None for candidate in candidates)
-            if not given["quiet"] and not given["as_json"]:
-                _show(stage, candidates)
-            if given["dry_run"]:
-                return Refusal(Stop("refused", "only shown (--dry-run)"), ExitCode.OK)
-            return None if given["yes"] else await ask(stage.console, f"Delete {counted(deletes, 'job')}?")
+            with stage.display.aside():
+                if not given["quiet"] and not given["as_json"]:
+                    _show(stage, candidates)
+                if given["dry_run"]:
+                    return Refusal(Stop("refused", "only shown (--dry-run)"), ExitCode.OK)
+                return None if given["yes"] else await ask(stage.console, f"Delete {counted(deletes, 'job')}?")
 
-        async with watch(stage.tally, stage.console, stage.log, quiet=given["quiet"] or not given["yes"]):
+        with events_of(given, run_id, (), stage.tally) as events:
             ended = await rollback(
                 run_id_of,
                 around,
@@ -88,7 +89,12 @@ async def _rollback(run_id_of: str, given: dict[str, Any]) -> int:
                 tally=stage.tally,
                 on_start=lambda run, _: listen(run.stop, stage.console),
             )
-    return tell(stage.console, ended, given)
+            if events is not None:
+                events.finish(stage.tally, places.state, ended.exit_code, ended.summary, ended.folder)
+    code = tell(stage.console, ended, given)
+    if events is not None:
+        events.check()
+    return code
 
 
 def _show(stage: Stage, candidates: Sequence[Candidate]) -> None:
@@ -97,6 +103,8 @@ def _show(stage: Stage, candidates: Sequence[Candidate]) -> None:
         if candidate.kept is None:
             stage.console.print(Text(f"- {name}  {job_id}", style="red"))
         else:
-            stage.console.print(Text(f"= {name}  {job_id}  kept: {plain(candidate.kept[2], 200)}", style="cyan"))
+            stage.console.print(
+                Text(f"= {name}  {job_id}  kept: {plain(candidate.kept.message or '', 200)}", style="cyan")
+            )
     if len(candidates) > _SHOWN:
         stage.console.print(Text(f"  and {len(candidates) - _SHOWN:,} more"))

@@ -19,13 +19,13 @@ from bulkjobs.cli import options
 from bulkjobs.cli.collector import collect_rarely
 from bulkjobs.cli.colours import is_lively
 from bulkjobs.cli.console import console_for_people
-from bulkjobs.cli.events import STDOUT, open_events
+from bulkjobs.cli.events import open_events, refuse_two_documents
 from bulkjobs.cli.given import comparison_of, expander_of, limits_of, target_of
 from bulkjobs.cli.log_setup import open_log
 from bulkjobs.cli.progress import watch
 from bulkjobs.cli.summary import show_problems, show_summary, write_json
 from bulkjobs.engine.work import Stop, Tally
-from bulkjobs.errors import ExitCode, UsageError
+from bulkjobs.errors import ExitCode
 from bulkjobs.settings import Settings
 
 _EXAMPLES = """\b
@@ -62,11 +62,9 @@ def command(inventories: tuple[Path, ...], **given: Any) -> int:
 
 
 async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
-    from bulkjobs.engine.journal.history import History  # noqa: PLC0415  # not for --help
     from bulkjobs.library import Places, checked_run_id, new_run_id, submit  # noqa: PLC0415  # aiohttp, pandas
 
-    if given["as_json"] and given["json_events"] == STDOUT:
-        raise UsageError("--json and --json-events - both write to standard output", "name a file: --json-events FILE")
+    refuse_two_documents(given["json_events"], as_json=given["as_json"])
     collect_rarely()
     target = target_of(given)
     settings = Settings(
@@ -116,10 +114,7 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
             )
         result = submitted.result
         if events is not None:
-            if tally.done < tally.rows:
-                with History(places.state) as history:
-                    events.rest(history.rows(history.run(run_id)))
-            events.end(result.exit_code, submitted.summary, submitted.folder)
+            events.finish(tally, places.state, result.exit_code, submitted.summary, submitted.folder)
     if not given["quiet"] or result.exit_code is not ExitCode.OK:
         if result.problems:
             show_problems(console, result.problems, result.errors, result.warnings)

@@ -130,7 +130,7 @@ def on_change_look(state: ChangeState, sight: Sight, max_attempts: int) -> tuple
             return state, Done(Outcome.UPDATED if may_be_ours else Outcome.EXISTING)
         case Sight.RUNNING:
             outcome = Outcome.DRIFTED if is_update else Outcome.EXISTING
-            return state, Done(outcome, "running", "the job is running; --include-running changes it all the same")
+            return state, Done(outcome, "running", "the job is running")
         case Sight.EXECUTED:
             return state, Done(Outcome.EXISTING, "executed", "the job has run since it was created")
         case Sight.OTHER:
@@ -167,7 +167,7 @@ def _same(state: ChangeState, max_attempts: int) -> tuple[ChangeState, Decision]
 
 def _other(state: ChangeState) -> Done:
     if state.kind is ChangeKind.DELETE:
-        return Done(Outcome.DRIFTED, "edited", "the job is not as it was last applied; --include-edited deletes it")
+        return Done(Outcome.DRIFTED, "edited", "the job is not as it was last applied")
     if state.accepted:
         return Done(Outcome.DRIFTED, "differs-after-update", "read back after the update, the job differs")
     return Done(Outcome.DRIFTED, "changed-meanwhile", "the job was changed since it was compared; run again")

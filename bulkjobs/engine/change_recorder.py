@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import assert_never
 
 from bulkjobs.dataflow.replies import Answer
-from bulkjobs.engine.change_protocol import Done
+from bulkjobs.engine.change import Change
+from bulkjobs.engine.change_protocol import Decision, Done, Halt, Look, Sight, Write
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.looks import How
 from bulkjobs.engine.protocol import Finish, Relation
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.work import Tally
 from bulkjobs.logs import Log
-
-if TYPE_CHECKING:
-    from bulkjobs.engine.changer import Change
 
 _ACCEPTED = "accepted"
 
@@ -72,6 +71,16 @@ class ChangeRecorder:
         if closed:
             change.attempt = None
 
+    def looked(self, change: Change, sight: Sight, decision: Decision) -> None:
+        """What getJob showed, and what followed from it."""
+        ids = () if sight is Sight.GONE else (change.job_id,)
+        word, reason = _told(change, decision)
+        self._recorder.look(change.seq, change.name, How.CHANGE, ids, word, reason, sight.name)
+
+    def unread(self, change: Change, done: Done, why: str) -> None:
+        """A look that showed nothing."""
+        self._recorder.look(change.seq, change.name, How.CHANGE, (), done.outcome.value, why, complete=False)
+
     def closed(self, change: Change) -> None:
         """The attempt's end is known now: a look told."""
         if change.attempt is not None:
@@ -107,9 +116,7 @@ class ChangeRecorder:
         if change.seq >= 0:
             self._row(change, self._finish(change, done))
         else:
-            self._journal.put(
-                Kind.REMOVED, self._journal.run, change.name, change.job_id, done.outcome.value, done.code, done.message
-            )
+            self._recorder.removed(change.name, change.job_id, done.outcome, done.code, done.message)
 
     def _row(self, change: Change, finish: Finish) -> None:
         elapsed = None
@@ -129,3 +136,18 @@ class ChangeRecorder:
             done.message,
             relation=Relation.OURS_EQUAL if done.outcome in (Outcome.UPDATED, Outcome.EXISTING) else None,
         )
+
+
+def _told(change: Change, decision: Decision) -> tuple[str, str | None]:
+    """A decision's word for the journal, and its reason."""
+    match decision:
+        case Write():
+            return change.kind.value, None
+        case Look():
+            return "look", None
+        case Done():
+            return decision.outcome.value, decision.message
+        case Halt():  # pragma: no cover  # an answer's, not a look's
+            return "halt", None
+        case _:  # pragma: no cover
+            assert_never(decision)

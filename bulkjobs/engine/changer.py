@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
-from bulkjobs.dataflow.client import CallFailed, DataFlowClient, Job
+from bulkjobs.dataflow.client import CallFailed, DataFlowClient
 from bulkjobs.dataflow.replies import Answer, Verdict
 from bulkjobs.engine.backoff import full_jitter
+from bulkjobs.engine.change import NOTHING_MORE, Change, Leave
 from bulkjobs.engine.change_protocol import (
     After,
-    ChangeState,
     Decision,
     Done,
     Halt,
@@ -38,49 +37,7 @@ from bulkjobs.engine.sights import sight_of_delete, sight_of_update
 from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
-from bulkjobs.graph.spec import JobSpec
 from bulkjobs.logs import Log
-
-
-@dataclass(slots=True, eq=False)
-class Change:
-    """One job to update (``spec``: to this) or to delete, as it is while it is worked on.
-
-    ``seq``: its row in this run, -1 for a job without one. ``bases``: definitions that it may have, for a delete.
-    ``planned``: its updatedDate when an update was decided. ``attempt``: its open attempt; of an earlier run too.
-    ``spares_executed``: a job that has run is left alone.
-    """
-
-    kind: ChangeKind
-    name: str
-    job_id: str
-    seq: int = -1
-    spec: JobSpec | None = None
-    bases: tuple[bytes, ...] = ()
-    planned: str | None = None
-    attempt: int | None = None
-    spares_executed: bool = False
-    state: ChangeState = field(init=False)
-    before: object = None
-    job: Job | None = None
-    failures: int = 0
-    waited_ms: int | None = None
-    started: float | None = None
-    first_sent_at: int | None = None
-
-    def __post_init__(self) -> None:
-        self.state = ChangeState(self.kind, unknown=self.attempt is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """What may be changed that is otherwise left alone: running jobs, and jobs that were edited by hand."""
-
-    running: bool = False
-    edited: bool = False
-
-
-NOTHING_MORE = Leave()
 
 
 class Changer:
@@ -162,6 +119,7 @@ class Changer:
         finally:
             self._slots.release()
         self.ended[change.kind, done.outcome] += 1
+        self._tally.changed += 1
         self._recorder.finished(change, done)
 
     async def _until_done(self, change: Change) -> Done:
@@ -226,9 +184,15 @@ class Changer:
             change.job = await self._reader.get_job(change.job_id)
         except Unreadable as error:
             self._log.warning("change.unreadable", name=change.name, job_id=change.job_id, error=str(error))
-            return self._given_up(change)
+            done = self._given_up(change)
+            self._recorder.unread(change, done, str(error))
+            return done
         self._health.probed(ok=True, now=self._clock.monotonic())
-        change.state, decision = on_change_look(change.state, self._sight(change), self._max_attempts)
+        sight = self._sight(change)
+        change.state, decision = on_change_look(change.state, sight, self._max_attempts)
+        if change.spared is not None and sight is not Sight.GONE:
+            decision = change.spared
+        self._recorder.looked(change, sight, decision)
         if not isinstance(decision, Write):
             return decision
         self._recorder.closed(change)  # what was open is understood now
@@ -283,6 +247,7 @@ class Changer:
 
     def _answered(self, change: Change, answer: Answer | None, sent_at: float) -> Decision:
         now = self._clock.monotonic()
+        self._tally.answered(now - sent_at, is_known=answer is None or answer.verdict is not Verdict.UNKNOWN)
         if answer is None:
             self._control.accepted(sent_at, now)
             self._health.answered()

@@ -1,6 +1,6 @@
 """Looks at the jobs that a plan is about: what each is, beside what was last applied and what is wanted.
 
-Reads only, paced as all reads are. A row that turns out to need nothing ends here.
+Reads only, paced as all reads are. A row that turns out to need nothing ends here. Every look is recorded.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 from bulkjobs.dataflow.client import Job
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine import planning
+from bulkjobs.engine.change import Leave
 from bulkjobs.engine.change_protocol import Sight
-from bulkjobs.engine.changer import Leave
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
 from bulkjobs.engine.journal.journal import PlannedRow
-from bulkjobs.engine.plan import Action, Planned
+from bulkjobs.engine.looks import How, difference_text
+from bulkjobs.engine.planned import Action, Planned
 from bulkjobs.engine.planning import Step
 from bulkjobs.engine.protocol import Finish, Match, Relation, recognise, several
 from bulkjobs.engine.reader import Reader, Unreadable
@@ -47,13 +48,21 @@ class Examiner:
         self._include = include
 
     async def row(self, row: PlannedRow, spec: JobSpec, step: Step) -> Planned:
-        """What is to be done for a row without an outcome. Its file and line are the caller's to add.
+        """What is to be done for a row that needs a look. Its file and line are the caller's to add.
 
-        Raises Fatal when the service will not answer, Unreadable when its list or job cannot be read.
+        A row whose job cannot be read is left alone. Raises Fatal when the service will not answer.
         """
+        try:
+            planned = await self._looked(row, spec, step)
+        except Unreadable as error:
+            planned = self._planned(row, Action.CONFLICT, f"its job cannot be read: {error}")
+            self._note(row.seq, planned, complete=False)
+            return planned
+        self._note(row.seq, planned)
+        return planned
+
+    async def _looked(self, row: PlannedRow, spec: JobSpec, step: Step) -> Planned:
         match step.action:
-            case planning.Action.SEND:
-                return self._planned(row, Action.CREATE)
             case planning.Action.READ | planning.Action.FINISH:
                 listed = step.listed or (row.listed[0] if row.listed else None)
                 if listed is None:  # only believed: too young for the list
@@ -62,9 +71,19 @@ class Examiner:
                 return await self._listed(row, spec, listed)
             case planning.Action.LOOK | planning.Action.SETTLE:
                 return await self._named(row, spec, _GONE if step.action is planning.Action.LOOK else _SETTLES)
+            case _:  # pragma: no cover  # SEND is no look
+                raise AssertionError(step.action)
 
     async def job(self, owned: Owned) -> Planned | None:
         """What is to be done with a job that no row lists any more; None if it is gone."""
+        planned = await self._unlisted(owned)
+        if planned is None:
+            self._recorder.look(-1, owned.name, How.PLAN, (), "nothing", "no row lists it any more, and it is gone")
+        else:
+            self._note(-1, planned)
+        return planned
+
+    async def _unlisted(self, owned: Owned) -> Planned | None:
         applied = owned.applied
         job = await self._reader.get_job(owned.job_id)
         sight = sight_of_delete(
@@ -153,11 +172,14 @@ class Examiner:
                     None, None, row.name, Action.UPDATE, _REASONS[side], diff, row.digest, job.job_id, updated
                 )  # fmt: skip
 
+    def _note(self, seq: int, planned: Planned, *, complete: bool = True) -> None:
+        """The look behind ``planned``. ``seq`` -1: of a job that no row lists."""
+        ids = () if planned.job_id is None else (planned.job_id,)
+        reason = planned.reason
+        if planned.diff:
+            reason = f"{reason}; {difference_text(planned.diff)}"
+        self._recorder.look(seq, planned.name, How.PLAN, ids, planned.action.value, reason, complete=complete)
+
     @staticmethod
     def _planned(row: PlannedRow, action: Action, reason: str | None = None, job_id: str | None = None) -> Planned:
         return Planned(None, None, row.name, action, reason, (), row.digest, job_id)
-
-
-def unreadable(row: PlannedRow, error: Unreadable) -> Planned:
-    """A row whose job cannot be read: left alone."""
-    return Planned(None, None, row.name, Action.CONFLICT, f"its job cannot be read: {error}", (), row.digest)

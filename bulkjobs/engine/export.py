@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from bulkjobs.dataflow.client import DataFlowClient, Job
 from bulkjobs.dataflow.replies import Cause
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.health import Health
-from bulkjobs.engine.pacing import AdaptiveLimiter
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.stops import stop_of
+from bulkjobs.engine.together import together
 from bulkjobs.engine.work import AGAIN, Tally
 from bulkjobs.errors import AccessError, NotFinished
 from bulkjobs.graph.exported import Refused, Shown
@@ -46,17 +45,7 @@ async def live_jobs(
     pages hides a job from one pass. Raises AccessError and NotFinished when the service will not answer.
     """
     control = RateControl(clock.uniform, ceiling=settings.rate)
-    reader = Reader(
-        client,
-        AdaptiveLimiter(lambda: control.rate),
-        control,
-        Health(settings.patience),
-        clock,
-        tally,
-        log,
-        settings.patience,
-        min(settings.patience, settings.first_patience),
-    )
+    reader = Reader.under(settings, client, control, clock, tally, log)
     try:
         listed = await _listed(reader, tally, is_wanted)
         slots = asyncio.Semaphore(settings.concurrency)
@@ -102,13 +91,7 @@ async def _read(reader: Reader, slots: asyncio.Semaphore, listed: dict[str, list
             live.refused.append(Refused(name, (), "the list gives no id that can be used"))
         else:
             single.append((name, ids[0]))
-    tasks = [asyncio.ensure_future(one(job_id)) for _, job_id in single]
-    try:
-        jobs = await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    jobs = await together(one(job_id) for _, job_id in single)
     # A job that went away between list and read is none that lives.
     live.jobs = [
         Shown(name, job_id, job.nodes)

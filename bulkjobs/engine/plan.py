@@ -7,17 +7,15 @@ saved and held to.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
-from bulkjobs.engine.three_way import FieldChange
+from bulkjobs.engine.plan_rows import PlanRows
+from bulkjobs.engine.planned import PENDING, Action
 from bulkjobs.errors import UsageError
 from bulkjobs.plain import plain
 
@@ -25,40 +23,6 @@ SCHEMA = 1
 _MAKE_ONE = "make one with `bulkjobs plan … --out FILE`"
 _NAMED = 5
 """Rows that are named in a refusal."""
-
-
-class Action(StrEnum):
-    """What is to be done (a contract: scripts use these words)."""
-
-    CREATE = "create"
-    UNCHANGED = "unchanged"
-    UPDATE = "update"
-    CONFLICT = "conflict"
-    DELETE = "delete"
-    KEEP = "keep"
-    """A job that the inventory no longer lists, and that is not deleted: it runs, or was edited by hand."""
-
-
-PENDING = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
-"""Actions that send something."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One row, or, without ``file`` and ``line``, one job that no row lists. ``digest``: of the row's definition.
-
-    ``updated_date``: the job's, as it was when the plan was made.
-    """
-
-    file: str | None
-    line: int | None
-    name: str
-    action: Action
-    reason: str | None = None
-    diff: Sequence[FieldChange] = ()
-    digest: bytes | None = None
-    job_id: str | None = None
-    updated_date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +45,7 @@ class Plan:
     """
 
     terms: Terms
-    rows: Sequence[Planned]
+    rows: PlanRows
     calls: Mapping[str, int] = field(default_factory=dict)
     eta_s: float = 0.0
     rate: float = 0.0
@@ -90,18 +54,14 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, int]:
-        found = Counter(row.action for row in self.rows)
-        return {action.value: found[action] for action in Action}
+        return {action.value: self.rows.counts[action] for action in Action}
 
     @property
     def pending(self) -> int:
-        return sum(row.action in PENDING for row in self.rows)
+        return sum(self.rows.counts[action] for action in PENDING)
 
-    def of(self, action: Action) -> list[Planned]:
-        return [row for row in self.rows if row.action is action]
-
-    def as_document(self) -> dict[str, object]:
-        """Plain JSON values only. A side of a difference that has nothing has no key."""
+    def head(self) -> dict[str, object]:
+        """The document without its rows. Plain JSON values only."""
         terms = self.terms
         return {
             "schema": SCHEMA,
@@ -116,96 +76,96 @@ class Plan:
             "namespace": terms.namespace,
             "prune": terms.prune,
             "inventories": [{"path": path, "sha256": sha256} for path, sha256 in terms.inventories],
-            "rows": [_row(row) for row in self.rows],
         }
 
-
-def estimate(calls: Mapping[str, int], rate: float, latency_s: float, concurrency: int, settle_s: float) -> float:
-    """Seconds for ``calls``: as many as the rate permits, or as answers come in; ``settle_s`` where a look waits."""
-    total = sum(calls.values())
-    if not total:
-        return 0.0
-    waits = settle_s if calls.get("lookup") else 0.0
-    return max(total / rate, total * latency_s / concurrency) + latency_s + waits
+    def as_document(self) -> dict[str, object]:
+        """The whole document in memory. A side of a difference that has nothing has no key."""
+        return self.head() | {"rows": [msgspec.json.decode(line) for line in self.rows.lines()]}
 
 
-def _row(row: Planned) -> dict[str, object]:
-    return {
-        "file": row.file,
-        "line": row.line,
-        "name": row.name,
-        "action": row.action.value,
-        "reason": row.reason,
-        "diff": [_difference(change) for change in row.diff],
-        "digest": None if row.digest is None else row.digest.hex(),
-        "job_id": row.job_id,
-        "updated_date": row.updated_date,
-    }
+class _SavedRow(msgspec.Struct, frozen=True, gc=False):
+    """What a saved plan is held to, of each row."""
+
+    name: str
+    action: str
+    digest: str | None = None
+    job_id: str | None = None
+    updated_date: str | None = None
 
 
-def _difference(change: FieldChange) -> dict[str, object]:
-    found: dict[str, object] = {"field": change.label, "path": change.path, "side": change.side.value}
-    if change.there is not UNSET:
-        found["there"] = change.there
-    if change.wanted is not UNSET:
-        found["wanted"] = change.wanted
-    return found
+class _SavedInventory(msgspec.Struct, frozen=True):
+    sha256: str
 
 
-def read_plan(path: Path) -> Mapping[str, Any]:
+class SavedPlan(msgspec.Struct, frozen=True):
+    """A plan's document, as far as it is held to."""
+
+    schema: int
+    endpoint: str
+    account: str
+    api: str
+    namespace: str
+    prune: bool
+    inventories: list[_SavedInventory]
+    rows: list[_SavedRow]
+
+
+def read_plan(path: Path) -> SavedPlan:
     """A saved plan. Raises UsageError for a file that is none."""
     try:
-        document = msgspec.json.decode(path.read_bytes())
+        saved = msgspec.json.decode(path.read_bytes(), type=SavedPlan)
+    except msgspec.ValidationError:
+        saved = None
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or "not JSON"
         raise UsageError(f"--plan {path}: cannot be read: {why}", _MAKE_ONE) from None
-    rows = document.get("rows") if isinstance(document, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or document.get("schema") != SCHEMA:
+    if saved is None or saved.schema != SCHEMA:
         raise UsageError(f"--plan {path}: is not a plan of this release", _MAKE_ONE)
-    return document  # type: ignore[no-any-return]  # a dict, as was just seen
+    return saved
 
 
-def what_changed(saved: Mapping[str, Any], now: Plan) -> list[str]:
+def what_changed(saved: SavedPlan, now: Plan) -> list[str]:
     """Why ``now`` is not the saved plan: inventory, target, state or service; nothing if it is the same."""
-    fresh = now.as_document()
     told = []
     for key in ("endpoint", "account", "api", "namespace", "prune"):
-        if saved.get(key) != fresh[key]:
-            told.append(f"{key}: it was {_quoted(saved.get(key))}, now it is {_quoted(fresh[key])}")
-    if _hashes(saved) != _hashes(fresh):
+        before, after = getattr(saved, key), getattr(now.terms, key)
+        if before != after:
+            told.append(f"{key}: it was {_quoted(before)}, now it is {_quoted(after)}")
+    if [file.sha256 for file in saved.inventories] != [sha256 for _, sha256 in now.terms.inventories]:
         told.append("inventory: its bytes are others than those that were planned")
-    before, after = _by_name(saved), _by_name(fresh)
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    told += [_part(name, before.get(name), after.get(name)) for name in names[:_NAMED]]
-    if len(names) > _NAMED:
-        told.append(f"and {len(names) - _NAMED} more")
+    left = {row.name: _held(row.action, row.digest, row.job_id, row.updated_date) for row in saved.rows}
+    parts: list[str] = []
+    differing = 0
+    for row in now.rows:
+        digest = None if row.digest is None else row.digest.hex()
+        is_part = _held(row.action.value, digest, row.job_id, row.updated_date)
+        was_part = left.pop(row.name, None)
+        if was_part != is_part:
+            differing += 1
+            if len(parts) < _NAMED:
+                parts.append(_part(row.name, was_part, is_part))
+    parts += [_part(name, was_part, None) for name, was_part in islice(left.items(), _NAMED - len(parts))]
+    differing += len(left)
+    told += parts
+    if differing > len(parts):
+        told.append(f"and {differing - len(parts):,} more")
     return told
 
 
-_Kept = tuple[Any, ...]
+_Held = tuple[str, str | None, str | None, str | None]
 
 
-def _hashes(document: Mapping[str, Any]) -> list[Any]:
-    files = document.get("inventories")
-    return [file.get("sha256") for file in files if isinstance(file, dict)] if isinstance(files, list) else []
+def _held(action: str, digest: str | None, job_id: str | None, updated_date: str | None) -> _Held:
+    """What a plan is held to, of a row: an unchanged one may change its date."""
+    return action, digest, job_id, None if action == Action.UNCHANGED.value else updated_date
 
 
-def _by_name(document: Mapping[str, Any]) -> dict[str, _Kept]:
-    """What a plan is held to, of each row that asks for something: an unchanged one may change its date."""
-    return {
-        str(row.get("name")): tuple(row.get(key) for key in ("action", "digest", "job_id", "updated_date"))
-        if row.get("action") != Action.UNCHANGED.value
-        else (Action.UNCHANGED.value, row.get("digest"), row.get("job_id"), None)
-        for row in document["rows"]
-    }
-
-
-def _part(name: str, before: _Kept | None, after: _Kept | None) -> str:
+def _part(name: str, before: _Held | None, after: _Held | None) -> str:
     shown = plain(name, 100)
     if before is None or after is None:
         return f"{shown}: {'is new' if before is None else 'is not planned any more'}"
     if before[0] != after[0]:
-        return f"{shown}: it was to {before[0]}, now it is to {after[0]} (state or service changed)"
+        return f"{shown}: it was to {plain(before[0], 20)}, now it is to {after[0]} (state or service changed)"
     if before[1] != after[1]:
         return f"{shown}: its row is another (inventory or layout changed)"
     return f"{shown}: its job was changed on the service since"

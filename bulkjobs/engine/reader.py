@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from bulkjobs.dataflow.client import CallFailed, DataFlowClient, Job
 from bulkjobs.dataflow.listing import ListedJob, Page
@@ -12,10 +12,11 @@ from bulkjobs.dataflow.replies import Answer, Cause, Verdict
 from bulkjobs.engine.backoff import full_jitter
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.health import Health
-from bulkjobs.engine.pacing import AdaptiveLimiter
+from bulkjobs.engine.pacing import AdaptiveLimiter, Limiter, window_limiter
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.work import Tally
 from bulkjobs.logs import Log
+from bulkjobs.settings import Settings
 
 T = TypeVar("T")
 
@@ -64,6 +65,30 @@ class Reader:
         self._patience = patience
         self._first_patience = first_patience
         self._reached = False
+
+    @classmethod
+    def under(
+        cls,
+        settings: Settings,
+        client: DataFlowClient,
+        control: RateControl,
+        clock: Clock,
+        tally: Tally,
+        log: Log,
+        limiter: Callable[[float], Limiter] = window_limiter,
+    ) -> Self:
+        """With the patience of ``settings``, a health of its own and a limiter that follows ``control``."""
+        return cls(
+            client,
+            AdaptiveLimiter(lambda: control.rate, limiter),
+            control,
+            Health(settings.patience),
+            clock,
+            tally,
+            log,
+            settings.patience,
+            min(settings.patience, settings.first_patience),
+        )
 
     async def permission(self) -> float:
         """Wait for the turn of a write; the time at which it may leave. One waiter at a time, reads among them."""

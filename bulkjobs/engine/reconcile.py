@@ -8,28 +8,33 @@ are updated, and last, jobs are deleted. ``submit-protocol.md``, invariant 14.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
-from bulkjobs.counted import counted
 from bulkjobs.dataflow.client import DataFlowClient
+from bulkjobs.engine import planning
+from bulkjobs.engine.change import Change
 from bulkjobs.engine.change_recorder import ChangeRecorder
-from bulkjobs.engine.changer import NOTHING_MORE, Change, Changer, Leave
+from bulkjobs.engine.changer import Changer
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.consent import Approve, Mode, Refusal
 from bulkjobs.engine.ending import CODE_OF
-from bulkjobs.engine.examine import Examiner, unreadable
+from bulkjobs.engine.examine import Examiner
 from bulkjobs.engine.feeding import expanded_again, inventory_changed, step_of
 from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
+from bulkjobs.engine.journal.experience import odds_of_unknown
 from bulkjobs.engine.journal.journal import Journal, PlannedRow
-from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.pacing import Limiter, window_limiter
-from bulkjobs.engine.plan import Action, Plan, Planned, Terms, estimate
-from bulkjobs.engine.planning import Moment
+from bulkjobs.engine.plan import Plan, Terms
+from bulkjobs.engine.plan_estimate import Measured, plan_estimate_s
+from bulkjobs.engine.plan_rows import PlanRows
+from bulkjobs.engine.planned import Action, Planned
+from bulkjobs.engine.planning import Moment, Step
 from bulkjobs.engine.protocol import Finish
-from bulkjobs.engine.reader import Unreadable
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.submit import Submit
+from bulkjobs.engine.together import together
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import ExitCode, NotFinished, UsageError, worst
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
@@ -40,49 +45,14 @@ from bulkjobs.logs import Log
 from bulkjobs.settings import Settings
 
 _READERS = 16
+_LOOKED_AT_AGAIN = (planning.Action.LOOK, planning.Action.SETTLE)
+_CHUNK = 2_000
 
 _OUTCOMES = {
     Outcome.EXISTING: Action.UNCHANGED,
     Outcome.CONFLICT: Action.CONFLICT,
     Outcome.DRIFTED: Action.CONFLICT,  # of rows that were looked at, the plan says more
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a plan is not carried out, and how the run ends then."""
-
-    stop: Stop
-    exit_code: ExitCode
-
-
-@dataclass(frozen=True, slots=True)
-class MaxDelete:
-    """How many jobs may be deleted at most: ``count``, or ``percent`` of those that were made, rounded down."""
-
-    count: int | None = None
-    percent: float | None = 10.0
-
-    def allows(self, deletes: int, owned: int) -> bool:
-        if self.count is not None:
-            return deletes <= self.count
-        return self.percent is None or deletes * 100 <= self.percent * owned
-
-    def __str__(self) -> str:
-        return f"{self.count}" if self.count is not None else f"{self.percent:g}%"
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """What may be done. ``include``: jobs that are otherwise left alone."""
-
-    prune: bool = False
-    max_delete: MaxDelete = MaxDelete()
-    include: Leave = NOTHING_MORE
-
-
-Approve = Callable[[Plan], Awaitable[Refusal | None]]
-"""Asked once, before anything is sent: None lets the plan be carried out."""
 
 
 class Reconcile(Submit):
@@ -130,7 +100,8 @@ class Reconcile(Submit):
             include=mode.include,
         )
         self._found: dict[int, Planned] = {}
-        self._listing_s = 0.0
+        self._removals: Sequence[Planned] = ()
+        self._survey_s = self._listing_s = 0.0
 
     def stop(self, stop: Stop) -> None:
         """End the run early: nothing more is sent, what is on its way is waited for."""
@@ -141,19 +112,23 @@ class Reconcile(Submit):
         return finish.outcome is not Outcome.DRIFTED  # its job is read again: a plan says what differs
 
     async def _send_all(self) -> None:
+        self._survey_s = self._clock.monotonic() - self._begun
         moment = await self._prepare()
         await self._examine_rows(moment)
-        removals = await self._examine_jobs() if self._mode.prune else []
+        if self._mode.prune:
+            self._removals = await self._examine_jobs()
         await self._recorder.durable()
-        self.plan = plan = self._planned(removals)
-        self._refusal = self._refuse_deletes(plan) or await self._approve(plan)
+        self.plan = plan = await self._planned()
+        too_many = self._mode.max_delete.refuses(plan.rows.counts[Action.DELETE], plan.owned, "this namespace")
+        self._refusal = too_many or await self._approve(plan)
         if self._refusal is not None:
             if self._refusal.stop.state != "finished":  # else nobody wanted more than the plan
                 self.stop(self._refusal.stop)
             return
+        self._claim()  # not sooner: a plan that is refused, of a mistyped namespace, must not hold names for ever
         await self._send(moment)
         if self._sender.stopped is None:
-            await self._change(plan)
+            await self._change()
 
     async def _list(self, phase: str) -> None:
         begun = self._clock.monotonic()
@@ -179,17 +154,19 @@ class Reconcile(Submit):
                 if spec is None or spec.digest != row.digest:
                     self.stop(inventory_changed())
                     return
-                works.append(self._examine_row(row, spec, moment, slots))
-            await _all(works)
+                step = step_of(row, moment)
+                if step.action is not planning.Action.SEND:  # there is nothing to look at
+                    works.append(self._examine_row(row, spec, step, slots))
+            await together(works)
             await self._recorder.durable()
             first += len(jobs)
 
-    async def _examine_row(self, row: PlannedRow, spec: JobSpec, moment: Moment, slots: asyncio.Semaphore) -> None:
+    async def _examine_row(self, row: PlannedRow, spec: JobSpec, step: Step, slots: asyncio.Semaphore) -> None:
         async with slots:
-            try:
-                self._found[row.seq] = await self._examiner.row(row, spec, step_of(row, moment))
-            except Unreadable as error:
-                self._found[row.seq] = unreadable(row, error)
+            planned = await self._examiner.row(row, spec, step)
+        has_ended = planned.action is Action.UNCHANGED and step.action not in _LOOKED_AT_AGAIN
+        if not has_ended:  # else the journal has all that a plan tells
+            self._found[row.seq] = planned
 
     async def _examine_jobs(self) -> list[Planned]:
         self.tally.phase = "looking for jobs to delete"
@@ -210,28 +187,44 @@ class Reconcile(Submit):
             if planned is not None:
                 found[name] = planned
 
-        await _all([one(owned) for owned in self._applied.prunable(self.namespace)])
-        await _all([orphan(name) for name in self._applied.created_open(self.namespace)])
+        await together([one(owned) for owned in self._applied.prunable(self.namespace)])
+        await together([orphan(name) for name in self._applied.created_open(self.namespace)])
         return [found[name] for name in sorted(found)]
 
-    def _planned(self, removals: Sequence[Planned]) -> Plan:
-        rows = [*map(self._of_row, self._applied.rows()), *removals]
-        counted = {action: sum(row.action is action for row in rows) for action in Action}
-        updates, deletes = counted[Action.UPDATE], counted[Action.DELETE]
+    async def _planned(self) -> Plan:
+        rows = PlanRows()
+        for first in range(0, self._checking.positions, _CHUNK):
+            for row in self._applied.rows(first, _CHUNK):
+                rows.add(self._of_row(row))
+            await asyncio.sleep(0)  # the loop goes on
+        for removal in self._removals:
+            rows.add(removal)
+        creates, updates = rows.counts[Action.CREATE], rows.counts[Action.UPDATE]
+        deletes = rows.counts[Action.DELETE]
         calls = {
-            "createJob": counted[Action.CREATE],
+            "createJob": creates,
             "updateJob": updates,
             "deleteJob": deletes,
             "getJob": 2 * updates + deletes,
         }
-        rate = self._control.rate
-        inventories = [(file.path, file.sha256 or "") for file in self._files]
+        is_known = self._settings.rate is not None or self._journal.learned() is not None
+        pages = self._sender.settling.resolver.pages
+        measured = Measured(
+            self._control.rate if is_known else None,
+            self._settings.concurrency,
+            self._settings.settle,
+            self._listing_s,
+            self._survey_s,
+            pages,
+            max(0, self.tally.reads - pages),
+            odds_of_unknown(self._journal),
+        )
         return Plan(
-            self._terms(self.namespace, self._mode.prune, inventories),
+            self._terms(self.namespace, self._mode.prune, [(file.path, file.sha256 or "") for file in self._files]),
             rows,
             calls,
-            estimate(calls, rate, self._listing_s, self._settings.concurrency, self._settings.settle),
-            rate,
+            plan_estimate_s(creates, updates, deletes, measured),
+            self._control.rate,
             self._listing_s,
             self._applied.count(self.namespace),
         )
@@ -244,29 +237,18 @@ class Reconcile(Submit):
         action = _OUTCOMES.get(row.outcome, Action.CONFLICT) if row.outcome is not None else Action.CREATE
         return Planned(path, row.line, row.name, action, row.message, (), row.digest, row.job_id)
 
-    def _refuse_deletes(self, plan: Plan) -> Refusal | None:
-        deletes = len(plan.of(Action.DELETE))
-        if self._mode.max_delete.allows(deletes, plan.owned):
-            return None
-        reason = f"{counted(deletes, 'job')} would be deleted, more than --max-delete {self._mode.max_delete}"
-        if self._mode.max_delete.count is None:
-            reason += f" of the {plan.owned} that this namespace has made"
-        stop = Stop("refused", reason, f"nothing was sent; look at the plan, then say --max-delete {deletes}")
-        return Refusal(stop, ExitCode.NEEDS_DECISION)
-
     # Change
 
-    async def _change(self, plan: Plan) -> None:
-        for kept in plan.of(Action.KEEP):
-            if kept.line is None:
-                outcome = Outcome.DRIFTED.value
-                self._journal.put(Kind.REMOVED, self._journal.run, kept.name, kept.job_id, outcome, "kept", kept.reason)
+    async def _change(self) -> None:
+        for kept in self._removals:
+            if kept.action is Action.KEEP:
+                self._recorder.removed(kept.name, kept.job_id, Outcome.DRIFTED, "kept", kept.reason)
         await self._recorder.durable()  # what the sender found is asked of the journal
-        self.tally.phase = "updating"
         await self._changer.run(self._updates())
         if self._changer.stopped is None:
-            self.tally.phase = "deleting"
-            await self._changer.run(self._deletes(plan))
+            deletes = [planned for planned in self._removals if planned.action is Action.DELETE]
+            self.tally.changing("deleting", len(deletes))
+            await self._changer.run(self._deletes(deletes))
         if self._changer.stopped is not None:
             super().stop(self._changer.stopped)
 
@@ -274,6 +256,7 @@ class Reconcile(Submit):
         """Every row that is drifted now, also those of which the plan could not know."""
         kept = {seq for seq, planned in self._found.items() if planned.action is not Action.UPDATE and planned.diff}
         wanted = {row.seq: row for row in self._applied.drifted() if row.seq not in kept}
+        self.tally.changing("updating", len(wanted))
         first = 0
         if not wanted:
             return
@@ -291,8 +274,8 @@ class Reconcile(Submit):
         except (UsageError, NotFinished) as error:  # as above
             self.stop(inventory_changed(error.message))
 
-    async def _deletes(self, plan: Plan) -> AsyncIterator[Change]:
-        for planned in plan.of(Action.DELETE):
+    async def _deletes(self, deletes: Sequence[Planned]) -> AsyncIterator[Change]:
+        for planned in deletes:
             applied = self._applied.of(planned.name)  # as it is now that earlier attempts are settled
             if applied is None or applied.job_id != planned.job_id or self._applied.is_open(planned.name):
                 self._not_deleted(planned)
@@ -303,9 +286,8 @@ class Reconcile(Submit):
         """What became of its earlier attempt is not known, or it is another job now: the next run will see."""
         outcome = Outcome.UNRESOLVED if self._applied.is_open(planned.name) else Outcome.NOT_SENT
         self._changer.ended[ChangeKind.DELETE, outcome] += 1
-        self._journal.put(
-            Kind.REMOVED, self._journal.run, planned.name, planned.job_id, outcome.value, "open", "run again"
-        )
+        self.tally.changed += 1
+        self._recorder.removed(planned.name, planned.job_id, outcome, "open", "run again")
 
     # Close
 
@@ -317,7 +299,7 @@ class Reconcile(Submit):
             if kind is ChangeKind.DELETE and count:
                 is_kept = outcome in (Outcome.EXISTING, Outcome.DRIFTED, Outcome.CONFLICT)
                 codes.add(ExitCode.NEEDS_DECISION if is_kept else CODE_OF.get(outcome, ExitCode.OK))
-        if self.plan is not None and any(row.line is None for row in self.plan.of(Action.KEEP)):
+        if any(planned.action is Action.KEEP for planned in self._removals):
             codes.add(ExitCode.NEEDS_DECISION)
         return worst(codes)
 
@@ -326,14 +308,3 @@ class Reconcile(Submit):
         for (kind, outcome), count in sorted(self._changer.ended.items()):
             facts[f"{kind.value}_{outcome.value}"] = count
         return facts
-
-
-async def _all(works: Sequence[Awaitable[None]]) -> None:
-    """Wait for all; the first error ends the others. Not a TaskGroup: a caller wants the error itself."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.learned import EVERY, Learned
+from bulkjobs.engine.looks import How, decision_text
 from bulkjobs.engine.protocol import AfterLook, Finish, Match, Relation, Seen, Send
 from bulkjobs.engine.rate_control import RateControl
-from bulkjobs.engine.records import Outcome, RowRecord
+from bulkjobs.engine.records import NO_FILE, Outcome, RowRecord
 from bulkjobs.engine.work import Tally, Work
 from bulkjobs.logs import Log
 
@@ -89,35 +91,50 @@ class Recorder:
             work.attempt = None
 
     def looked(self, work: Work, seen: Seen, decision: AfterLook) -> None:
-        """What a lookup found, and what followed from it: for ``explain`` only, nothing ever rests on it."""
-        self._journal.put(
-            Kind.LOOKUP,
-            self._journal.run,
-            work.seq,
-            work.name,
-            self._clock.wall_ms(),
-            "look" if work.listed is None else "read",
-            int(seen.complete),
-            " ".join(match.job_id for match in seen.matches[:_IDS_KEPT]),
-            _relation_of(seen.matches),
-            int(seen.deleted),
-            _word_of(decision),
-        )
+        """What a lookup found, and what followed from it."""
+        how = How.LOOK if work.listed is None else How.READ
+        ids = [match.job_id for match in seen.matches]
+        relation = _relation_of(seen.matches)
+        self.look(
+            work.seq, work.name, how, ids, _word_of(decision), None, relation,
+            complete=seen.complete, deleted=seen.deleted,
+        )  # fmt: skip
 
     def believed(self, seq: int, name: str, finish: Finish) -> None:
         """A row that rests on the journal alone: the list does not show its job yet."""
+        relation = finish.relation.name if finish.relation is not None else None
+        ids = (finish.job_id or "",)
+        self.look(seq, name, How.BELIEVE, ids, finish.outcome.value, None, relation, complete=False)
+
+    def look(
+        self,
+        seq: int,
+        name: str,
+        how: How,
+        ids: Sequence[str],
+        decision: str,
+        reason: str | None = None,
+        seen: str | None = None,
+        *,
+        complete: bool = True,
+        deleted: bool = False,
+    ) -> None:
+        """One look at a row's name or job, for ``explain`` only: nothing ever rests on it. ``seq`` -1: of no row.
+
+        ``seen``: the name of a Relation, or of a Sight where a job was read for its change.
+        """
         self._journal.put(
             Kind.LOOKUP,
             self._journal.run,
             seq,
             name,
             self._clock.wall_ms(),
-            "believe",
-            0,
-            finish.job_id or "",
-            finish.relation.name if finish.relation is not None else None,
-            0,
-            finish.outcome.value,
+            how.value,
+            int(complete),
+            " ".join(ids[:_IDS_KEPT]),
+            seen,
+            int(deleted),
+            decision_text(decision, reason),
         )
 
     def closed(self, work: Work) -> None:
@@ -177,6 +194,18 @@ class Recorder:
         """The job of that name was deleted, by us."""
         for kind in (Kind.FORGOTTEN, Kind.DISOWNED):
             self._journal.put(kind, self._journal.scope, name)
+
+    def removed(
+        self, name: str, job_id: str | None, outcome: Outcome, code: str | None = None, detail: str | None = None
+    ) -> None:
+        """What became of a job that no row lists and that was to be deleted."""
+        if self._tally.on_outcome is not None:
+            self._tally.on_outcome(
+                RowRecord(
+                    NO_FILE, 0, name, outcome, job_id, error_code=code, error=detail, finished_at=self._clock.wall_ms()
+                )
+            )
+        self._journal.put(Kind.REMOVED, self._journal.run, name, job_id, outcome.value, code, detail)
 
     def row(
         self,

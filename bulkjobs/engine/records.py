@@ -36,6 +36,10 @@ SUCCEEDED = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.EXISTING, Outco
 """Outcomes after which the service holds what the row asks for. All others go to ``retry.csv``."""
 
 
+NO_FILE = -1
+"""In place of a file's position: of a row that stands in no inventory of its run, as those of a rollback."""
+
+
 @dataclass(frozen=True, slots=True)
 class InventoryRecord:
     """One input file of a run, as it was when it was validated.
@@ -76,7 +80,7 @@ class RunRecord:
 class RowRecord(msgspec.Struct, frozen=True, gc=False):
     """One row of one run: a structure, since a report makes one a row and a dataclass takes ten times as long.
 
-    ``file`` is the position in ``RunRecord.inventories``; times as in ``RunRecord``."""
+    ``file`` is the position in ``RunRecord.inventories``, or NO_FILE; times as in ``RunRecord``."""
 
     file: int
     line: int

@@ -10,27 +10,28 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bulkjobs.counted import counted
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.listing import ListedJob
-from bulkjobs.engine.change_protocol import Sight
+from bulkjobs.engine.change import NOTHING_MORE, Change
+from bulkjobs.engine.change_protocol import Done, Sight
 from bulkjobs.engine.change_recorder import ChangeRecorder
-from bulkjobs.engine.changer import NOTHING_MORE, Change, Changer
+from bulkjobs.engine.changer import Changer
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.consent import MaxDelete, Refusal
 from bulkjobs.engine.ending import CODE_OF
-from bulkjobs.engine.health import Health
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.statements import Kind
-from bulkjobs.engine.pacing import AdaptiveLimiter, Limiter, window_limiter
+from bulkjobs.engine.looks import How
+from bulkjobs.engine.pacing import Limiter, window_limiter
 from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader, Unreadable
-from bulkjobs.engine.reconcile import MaxDelete, Refusal
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.sights import sight_of_delete
 from bulkjobs.engine.stops import stop_of
+from bulkjobs.engine.together import together
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.errors import BulkJobsError, ExitCode, NotFinished, UsageError, worst
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
@@ -40,19 +41,20 @@ from bulkjobs.settings import Settings
 _READERS = 16
 
 _KEPT = {
-    Sight.FOREIGN: (Outcome.CONFLICT, "not-ours", "the job of this id is not ours any more"),
-    Sight.RUNNING: (Outcome.EXISTING, "running", "the job is running"),
-    Sight.EXECUTED: (Outcome.EXISTING, "executed", "the job has run since it was created"),
-    Sight.OTHER: (Outcome.DRIFTED, "edited", "the job is not as this run made it"),
+    Sight.FOREIGN: Done(Outcome.CONFLICT, "not-ours", "the job of this id is not ours any more"),
+    Sight.RUNNING: Done(Outcome.EXISTING, "running", "the job is running"),
+    Sight.EXECUTED: Done(Outcome.EXISTING, "executed", "the job has run since it was created"),
+    Sight.OTHER: Done(Outcome.DRIFTED, "edited", "the job is not as this run made it"),
 }
+_UPDATED = Done(Outcome.DRIFTED, "updated-since", "a later run has updated the job")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A job that the run made. ``kept``: why it is left alone, None if it is to be deleted."""
+    """A job that the run made. ``kept``: how and why it is left alone, None if it is to be deleted."""
 
     owned: Owned
-    kept: tuple[Outcome, str, str] | None = None
+    kept: Done | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +96,13 @@ class Rollback:
         self._comparison = comparison
         self._applied = AppliedJobs(journal)
         self._recorder = Recorder(journal, tally, clock, log)
-        self._control = control = RateControl(clock.uniform, ceiling=settings.rate)
-        self._reader = Reader(
-            client,
-            AdaptiveLimiter(lambda: control.rate, limiter),
-            control,
-            Health(settings.patience),
-            clock,
-            tally,
-            log,
-            settings.patience,
-            min(settings.patience, settings.first_patience),
+        learned = journal.learned()
+        self._control = control = RateControl(
+            clock.uniform,
+            ceiling=settings.rate,
+            learned=learned.start(clock.wall_ms()) if learned is not None else None,
         )
+        self._reader = Reader.under(settings, client, control, clock, tally, log, limiter)
         self._changer = Changer(
             client,
             self._reader,
@@ -183,15 +180,15 @@ class Rollback:
         await self._look(made)
         await self._recorder.durable()
         deletes = [candidate for candidate in self._candidates if candidate.kept is None]
-        refusal = self._refuse(len(deletes), len(made))
+        refusal = self._max_delete.refuses(len(deletes), len(made), "that run")
         if refusal is None and deletes:
             refusal = await self._approve(self._candidates)
         if refusal is not None:
             self.stop(refusal.stop)
             return refusal
         self._drains_itself = True
-        self.tally.phase = "deleting"
-        await self._changer.run(self._deletes(made, deletes))
+        self.tally.changing("deleting", len(deletes))
+        await self._changer.run(self._deletes(made))
         return None
 
     async def _look(self, made: Sequence[Owned]) -> None:
@@ -204,19 +201,18 @@ class Rollback:
             if candidate is not None:
                 found[seq] = candidate
 
-        tasks = [asyncio.create_task(one(seq, owned)) for seq, owned in enumerate(made)]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await together(one(seq, owned) for seq, owned in enumerate(made))
         self._candidates = [found[seq] for seq in sorted(found)]
 
     async def _candidate(self, seq: int, owned: Owned) -> Candidate | None:
         """None: it is gone, and its row has ended. A job with an open attempt is judged once that has settled."""
+        kept = None
+        if owned.job_id in self._executed:
+            kept = _KEPT[Sight.EXECUTED]
+        elif owned.applied is not None and owned.applied.digest not in (None, owned.digest):
+            kept = _UPDATED
         if owned.attempt is not None:
-            return Candidate(owned, _KEPT[Sight.EXECUTED] if owned.job_id in self._executed else None)
+            return Candidate(owned, kept)
         job = await self._reader.get_job(owned.job_id)
         sight = sight_of_delete(
             owned.name,
@@ -230,30 +226,25 @@ class Rollback:
         if sight is Sight.GONE:
             if owned.applied is not None:
                 self._recorder.forgotten(owned.name)
-            self._recorder.row(seq, Finish(Outcome.DELETED, owned.job_id, message="it was gone already"))
+            gone = Finish(Outcome.DELETED, owned.job_id, message="it was gone already")
+            self._recorder.look(seq, owned.name, How.PLAN, (), gone.outcome.value, gone.message)
+            self._recorder.row(seq, gone)
             return None
-        kept = _KEPT.get(sight)
-        if kept is None and owned.job_id in self._executed:
-            kept = _KEPT[Sight.EXECUTED]
-        if kept is None and owned.applied is not None and owned.applied.digest not in (None, owned.digest):
-            kept = (Outcome.DRIFTED, "updated-since", "a later run has updated the job")
+        kept = _KEPT.get(sight) or kept
+        word, reason = ("delete", None) if kept is None else (kept.outcome.value, kept.message)
+        self._recorder.look(seq, owned.name, How.PLAN, (owned.job_id,), word, reason)
         if kept is not None:
-            outcome, code, message = kept
             status = job.status if job is not None else None
-            self._recorder.row(seq, Finish(outcome, owned.job_id, status, None, None, code, message))
+            self._recorder.row(seq, Finish(kept.outcome, owned.job_id, status, None, None, kept.code, kept.message))
         return Candidate(owned, kept)
 
-    def _refuse(self, deletes: int, made: int) -> Refusal | None:
-        if self._max_delete.allows(deletes, made):
-            return None
-        reason = f"{counted(deletes, 'job')} would be deleted, more than --max-delete {self._max_delete}"
-        stop = Stop("refused", reason, f"nothing was deleted; look at the list, then say --max-delete {deletes}")
-        return Refusal(stop, ExitCode.NEEDS_DECISION)
-
-    async def _deletes(self, made: Sequence[Owned], candidates: Sequence[Candidate]) -> AsyncIterator[Change]:
+    async def _deletes(self, made: Sequence[Owned]) -> AsyncIterator[Change]:
+        """What is to be deleted, and what only has an open attempt that is to be settled."""
         places = {owned.job_id: seq for seq, owned in enumerate(made)}
-        for candidate in candidates:
+        for candidate in self._candidates:
             owned = candidate.owned
+            if candidate.kept is not None and owned.attempt is None:
+                continue
             yield Change(
                 ChangeKind.DELETE,
                 owned.name,
@@ -262,6 +253,7 @@ class Rollback:
                 bases=_bases(owned),
                 attempt=owned.attempt,
                 spares_executed=True,
+                spared=candidate.kept,
             )
 
     async def _close(self, refusal: Refusal | None) -> RolledBack:
@@ -292,4 +284,5 @@ class Rollback:
 
 
 def _bases(owned: Owned) -> tuple[bytes, ...]:
-    return owned.applied.bases if owned.applied is not None else ()
+    """The definition that the run made, if it is known: what a later update may have made of it is another."""
+    return (owned.applied.nodes,) if owned.applied is not None and owned.applied.nodes is not None else ()

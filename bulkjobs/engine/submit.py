@@ -162,11 +162,15 @@ class Submit:
     # List, plan, send
 
     async def _send_all(self) -> None:
+        self._claim()
         await self._send(await self._prepare())
+
+    def _claim(self) -> None:
+        """From now on the names of this inventory are this namespace's too: no other one prunes them."""
+        self._journal.put(Kind.CLAIM, self._journal.scope, self.namespace, self._journal.run)
 
     async def _prepare(self) -> Moment:
         """Everything before the first send."""
-        self._journal.put(Kind.CLAIM, self._journal.scope, self.namespace, self._journal.run)
         self._journal.remember_wanted()
         await self._wait_a_window()
         listed_at = self._clock.wall_ms()

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.health import Health
-from bulkjobs.engine.pacing import AdaptiveLimiter
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader
 from bulkjobs.engine.stops import stop_of
@@ -58,17 +56,7 @@ async def verify_rows(
     refusal of the caller himself, ends it with ``verified.stop``. Raises what ``rows`` raises.
     """
     control = RateControl(clock.uniform, ceiling=settings.rate)
-    reader = _Verifier(
-        client,
-        AdaptiveLimiter(lambda: control.rate),
-        control,
-        Health(settings.patience),
-        clock,
-        tally,
-        log,
-        settings.patience,
-        min(settings.patience, settings.first_patience),
-    )
+    reader = _Verifier.under(settings, client, control, clock, tally, log)
     turn = asyncio.Lock()  # one thread at a time reads the inventory
 
     async def ask() -> None:

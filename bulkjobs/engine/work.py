@@ -46,9 +46,10 @@ class Tally:
     """The figures of a run, for the progress display and the summary. Plain counts and seconds.
 
     ``settling``: rows that wait for their lookup, the last of them until ``settle_until`` (monotonic seconds);
-    ``looking``: rows that are being looked up or read. ``latency``: of the last ten answers to creates or so.
-    ``unknown``: creates whose end no answer told. ``slots``: whether these were the limit.
-    ``on_outcome`` is told of every outcome as it is recorded, where somebody asked for that.
+    ``looking``: rows that are being looked up or read. ``latency``: of the last ten answers to sends or so.
+    ``unknown``: sends whose end no answer told. ``slots``: whether these were the limit. ``changes``: jobs to be
+    updated, or then to be deleted; ``changed`` of them have ended. ``on_outcome`` is told of every outcome as it is
+    recorded, where somebody asked for that.
     """
 
     phase: str = "reading"
@@ -70,6 +71,8 @@ class Tally:
     latency: float = 0.0
     unknown: int = 0
     slots: Slots = field(default_factory=Slots)
+    changes: int = 0
+    changed: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     on_outcome: Callable[[RowRecord], None] | None = None
 
@@ -82,8 +85,12 @@ class Tally:
         """Rows that still wait for their turn to be sent."""
         return max(0, self.rows - self.done - self.in_flight - self.settling - self.looking)
 
+    def changing(self, phase: str, changes: int) -> None:
+        """A phase begins in which so many jobs are changed."""
+        self.phase, self.changes, self.changed = phase, changes, 0
+
     def answered(self, latency: float, *, is_known: bool) -> None:
-        """A create ended after ``latency`` seconds. ``is_known``: an answer told how."""
+        """A send ended after ``latency`` seconds. ``is_known``: an answer told how."""
         if is_known:
             self.latency += (0.1 if self.latency else 1.0) * (latency - self.latency)
         else:

@@ -7,35 +7,22 @@ kept as it was applied. Texts are data, as they came from files and services: wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from bulkjobs.counted import counted
 from bulkjobs.engine.journal.history import PastRun
-from bulkjobs.engine.journal.trail import Attempt, Lookup, Trail, Trails
-from bulkjobs.engine.protocol import Relation
-from bulkjobs.engine.records import Outcome, RunRecord
+from bulkjobs.engine.journal.trail import Trail, Trails
+from bulkjobs.engine.records import NO_FILE, Outcome, RunRecord
 from bulkjobs.errors import BulkJobsError
 from bulkjobs.graph.expand import Expander
 from bulkjobs.inventory.rows import Chunk
 from bulkjobs.report.cells import iso
 from bulkjobs.report.sources import Found, find, one_pass
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One step. ``at``: milliseconds since the epoch, None if it has no time of its own. ``what``: a stable word.
-
-    ``facts`` are its figures and texts by stable keys.
-    """
-
-    at: int | None
-    what: str
-    text: str
-    facts: Mapping[str, object] = field(default_factory=dict)
+from bulkjobs.report.steps import Event, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +58,7 @@ def tell(state: Path, run_id: str, row: str, expander: Expander) -> Story:
         past = trails.run(run_id)
         trail = trails.trail(past, row)
     is_known = trail.is_over or past.record.state != "running"
-    events = (*_beginning(past.record, trail, expander), *_middle(trail), *_end(past, trail))
+    events = (*_beginning(past.record, trail, expander), *steps(trail), *_end(past, trail))
     return Story(past.record, trail.row.name, trail.row.outcome if is_known else None, events)
 
 
@@ -80,6 +67,9 @@ def tell(state: Path, run_id: str, row: str, expander: Expander) -> Story:
 
 def _beginning(run: RunRecord, trail: Trail, expander: Expander) -> Iterator[Event]:
     row = trail.row
+    if row.file == NO_FILE:
+        yield _no_row(run, trail)
+        return
     found = find(run.inventories[row.file : row.file + 1])
     source = found[0] if found else None
     path = source.record.path if source is not None else None
@@ -94,6 +84,21 @@ def _beginning(run: RunRecord, trail: Trail, expander: Expander) -> Iterator[Eve
         run.started_at, "read", f"read from {path or 'a file that was never read to its end'}:{row.line}", facts
     )
     yield _expanded(trail, chunk, _WHY[source.state] if source is not None else _WHY[Found.UNCHECKED], expander)
+
+
+def _no_row(run: RunRecord, trail: Trail) -> Event:
+    """Where a job comes from that no row of the run asks for."""
+    of = run.facts.get("of")
+    if of is not None:
+        text = (
+            f"made by run {of}, from line {trail.row.line} of its inventory: `bulkjobs explain {of} {trail.row.name}`"
+        )
+        return Event(run.started_at, "undone", text, {"of": of, "line": trail.row.line})
+    if any(removal["name"] == trail.row.name for removal in run.removals):
+        text = "no row of this run lists it, and an earlier run from the same place made it"
+    else:
+        text = "it is no row of this run, but an earlier run's send of unknown end, which this one settled"
+    return Event(run.started_at, "unlisted", text)
 
 
 _WHY = {
@@ -143,106 +148,6 @@ def _expanded(trail: Trail, chunk: Chunk | None, why: str, expander: Expander) -
 def _shape(nodes: bytes) -> str:
     types = [str(node.get("type")) for node in msgspec.json.decode(nodes, type=list[dict[str, object]])]
     return f"{counted(len(types), 'node')}: {', '.join(types)}"
-
-
-# Sends and lookups
-
-
-def _middle(trail: Trail) -> list[Event]:
-    earlier = [event for attempt in trail.earlier for event in _attempt(attempt, is_earlier=True)]
-    timed: list[tuple[int, Event]] = []
-    for attempt in trail.attempts:
-        at = attempt.intended_at
-        for event in _attempt(attempt):
-            at = event.at if event.at is not None else at
-            timed.append((at, event))
-    timed += [(lookup.at, _lookup(lookup)) for lookup in trail.lookups]
-    timed.sort(key=lambda each: each[0])  # stable: within a millisecond an answer stays before the lookup it led to
-    return [*earlier, *(event for _, event in timed)]
-
-
-def _attempt(attempt: Attempt, *, is_earlier: bool = False) -> Iterator[Event]:
-    whose = ""
-    facts: dict[str, object] = {"attempt": attempt.n, "kind": attempt.kind}
-    if is_earlier:
-        whose = f" in {f'run {attempt.run_id}' if attempt.run_id else 'a run that was deleted since'}"
-        facts |= {"earlier": True, "run": attempt.run_id}
-    if attempt.job_id is not None:
-        facts["job_id"] = attempt.job_id
-    yield Event(attempt.intended_at, "intent", f"intent to {attempt.kind}, attempt {attempt.n}{whose}: on disk", facts)
-    if attempt.waited_ms is not None:
-        sent_at = attempt.intended_at + attempt.waited_ms
-        text = f"sent, after {attempt.waited_ms / 1000:.3f} s in the limiter"
-        yield Event(sent_at, "sent", text, facts | {"waited_ms": attempt.waited_ms})
-    if attempt.verdict is None:
-        if attempt.is_open:
-            text = "no answer so far: on its way, or the process ended before it was written down"
-        else:
-            text = "no answer was written down; settled since by a lookup"
-        yield Event(attempt.ended_at, "no_answer", text, facts)
-        return
-    facts = facts | {
-        "verdict": attempt.verdict,
-        "http_status": attempt.http_status,
-        "code": attempt.code,
-        "message": attempt.message,
-        "trace_id": attempt.trace_id,
-        "open": attempt.is_open,
-    }
-    status = f"HTTP {attempt.http_status}" if attempt.http_status is not None else "no status"
-    code = f" {attempt.code}" if attempt.code else ""
-    said = f": {attempt.message}" if attempt.message else ""
-    trace = f" (trace {attempt.trace_id})" if attempt.trace_id else ""
-    meaning = _MEANING.get(attempt.verdict, attempt.verdict)
-    text = meaning if attempt.verdict == "accepted" else f"{status}{code}{said}{trace}: {meaning}"
-    yield Event(attempt.ended_at, "answer", text, facts)
-
-
-_MEANING = {
-    "created": "done",
-    "accepted": "accepted; it is read back before that counts",
-    "rejected": "refused",
-    "halted": "refused in a way that stops the run",
-    "throttled": "refused for its rate, so it does not count and is sent again",
-    "not_sent": "it never left, so it does not count and is sent again",
-    "unknown": "it may have been carried out or not: nothing more is sent before a lookup, once it has settled",
-}
-
-
-def _lookup(lookup: Lookup) -> Event:
-    seen = _seen(lookup)
-    relation = None if lookup.relation is None else Relation[lookup.relation].value
-    facts = {
-        "how": lookup.how,
-        "complete": lookup.complete,
-        "ids": list(lookup.ids),
-        "relation": relation,
-        "deleted": lookup.deleted,
-        "decision": lookup.decision,
-    }
-    return Event(lookup.at, "lookup", f"{seen}: {_DECISIONS.get(lookup.decision, lookup.decision)}", facts)
-
-
-def _seen(lookup: Lookup) -> str:
-    relation = "" if lookup.relation is None else f", {Relation[lookup.relation].value}"
-    ids = ", ".join(lookup.ids)
-    if lookup.how == "believe":
-        return f"not listed yet, but seen less than settle ago: job {ids}{relation}"
-    if not lookup.complete:
-        return "looked up: the list, or the job, could not be read to its end, which proves nothing"
-    did = "listed, read and compared" if lookup.how == "read" else "looked up by name"
-    if len(lookup.ids) > 1:
-        return f"{did}: several jobs of that name, {ids}"
-    if lookup.ids:
-        return f"{did}: job {ids}{relation}"
-    return f"{did}: no such job{', but a deleted one' if lookup.deleted else ''}"
-
-
-_DECISIONS = {
-    "send": "it was not made, so it is sent",
-    "look": "look again",
-    **{outcome.value: outcome.value for outcome in Outcome},
-}
 
 
 # Its end

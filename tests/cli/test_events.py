@@ -73,6 +73,13 @@ async def test_a_reader_that_goes_away_does_not_end_the_run(tmp_path: Path) -> N
     assert b"Traceback" not in err
 
 
+def test_rows_that_a_halted_run_never_came_to_are_told(run: Run, tmp_path: Path) -> None:
+    inventory = write_csv(tmp_path / "jobs.csv", [row(number) for number in range(3)])
+    assert run("submit", inventory, *_QUICK, "--max-jobs", "1", "--json-events", "events.ndjson").code == 5
+    told = {event["name"]: event["outcome"] for event in read(tmp_path / "events.ndjson") if event["event"] == "row"}
+    assert told == {f"job{number:03}": "not_sent" for number in range(3)}
+
+
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
 

@@ -144,3 +144,14 @@ def test_what_matters_most_stays_where_there_is_little_room() -> None:
 
 def test_durations() -> None:
     assert [duration(seconds) for seconds in (0, 7.4, 65, 3_723)] == ["0:00", "0:07", "1:05", "1:02:03"]
+
+
+def test_updates_and_deletes_have_a_bar_and_a_time_left_of_their_own() -> None:
+    stage = Stage(phase="updating", rows=1_000, changes=200, changed=50, rate=20.0, latency=0.05)
+    stage.tally.outcomes.update({Outcome.EXISTING: 1_000})
+    first, _ = stage.lines()
+    assert "updating" in first
+    assert "50/200" in first
+    assert "0:23 left" in first, "three calls each at 20 a second or just under"
+    stage.tally.changing("deleting", 40)
+    assert "0/40" in stage.lines()[0]

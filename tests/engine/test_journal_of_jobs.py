@@ -260,12 +260,12 @@ class TestRowsOfTheCurrentRun:
             finished = ("conflict", "j1", None, None, None, "taken", 0, None, 1, None)
             journal.put(Kind.FINISHED, *finished, journal.run, 1)
             await durable(journal)
-            assert AppliedJobs(journal).rows() == [
+            assert AppliedJobs(journal).rows(0, 9) == [
                 RowLine(0, 0, 2, "n0", DIGEST, None, None, None),
                 RowLine(1, 0, 3, "n1", DIGEST, Outcome.CONFLICT, "j1", "taken"),
             ]
         async with opened(state, run="r2") as journal:
-            assert AppliedJobs(journal).rows() == []
+            assert AppliedJobs(journal).rows(0, 9) == []
             assert AppliedJobs(journal).drifted() == []
 
 

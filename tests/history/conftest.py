@@ -54,6 +54,16 @@ class Service:
         answer = self.call(self._with(lambda client: client.create_job(name, json.dumps(nodes).encode())))
         assert answer.job_id, answer
 
+    def make_all(self, jobs: dict[str, list[dict[str, Any]]]) -> None:
+        """The same for several."""
+
+        async def make(client: DataFlowClient) -> None:
+            for name, nodes in jobs.items():
+                answer = await client.create_job(name, json.dumps(nodes).encode())
+                assert answer.job_id, (name, answer)
+
+        self.call(self._with(make))
+
     def change(self, name: str, edit: Callable[[list[dict[str, Any]]], None]) -> None:
         """Edit a job's nodes by hand, as in the console, two seconds later: its dates have no fractions."""
         self.ahead_s += 2

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bulkjobs.dataflow.client import DataFlowClient
+from bulkjobs.dataflow.client import CallFailed, DataFlowClient
 from bulkjobs.dataflow.replies import Answer, Verdict
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.statements import Kind
@@ -108,19 +108,6 @@ class TestInOrder:
         assert (lookup["how"], lookup["relation"], lookup["decision"]) == ("read", "ours, differs", "drifted")
         assert "differs" in _event(story, "outcome")["text"]
 
-    def test_an_update_is_told_beside_the_create_of_the_run_before(
-        self, run: Run, service: Service, tmp_path: Path
-    ) -> None:
-        path = inventory(tmp_path / "jobs.csv", "alpha")
-        run("submit", path, *service.words, "--run-id", "one")
-        inventory(path, "alpha", prefix="elsewhere")
-        service.ahead_s += 2
-        run("reconcile", path, *service.words, "--run-id", "two", "--yes")
-        story = run("explain", "two", "alpha", "--json").json
-        kinds = [(event["kind"], event.get("run")) for event in story["events"] if event["what"] == "intent"]
-        assert kinds == [("create", "one"), ("update", None)]
-        assert story["outcome"] == "updated"
-
     def test_a_row_that_needed_nothing_tells_why(self, run: Run, service: Service, tmp_path: Path) -> None:
         path = inventory(tmp_path / "jobs.csv", "alpha")
         run("submit", path, *service.words, "--run-id", "one")
@@ -152,6 +139,103 @@ class TestInOrder:
         first = _event(story, "intent")
         assert (first["run"], first["earlier"]) == ("before", True)
         assert _event(story, "no_answer")["text"].startswith("no answer was written down")
+
+
+class TestReconciled:
+    """Looks of plans, updates, deletes and rollbacks, each with what was seen, the decision and its reason."""
+
+    @pytest.fixture
+    def path(self, run: Run, service: Service, tmp_path: Path) -> Path:
+        path = inventory(tmp_path / "jobs.csv", "alpha", "bravo_f", "charlie")
+        run("submit", path, *service.words, "--run-id", "one")
+        service.ahead_s += 2
+        return path
+
+    @staticmethod
+    def _looks(story: Any) -> list[tuple[Any, ...]]:
+        looks = [event for event in story["events"] if event["what"] == "lookup"]
+        return [(look["how"], look.get("seen"), look["decision"]) for look in looks]
+
+    def test_an_update_is_told_from_its_plan_to_the_look_that_proves_it(
+        self, run: Run, service: Service, path: Path
+    ) -> None:
+        inventory(path, "alpha", "bravo_f", "charlie", prefix="elsewhere")
+        run("reconcile", path, *service.words, "--run-id", "two", "--yes")
+        story = run("explain", "two", "alpha", "--json").json
+        kinds = [(event["kind"], event.get("run")) for event in story["events"] if event["what"] == "intent"]
+        assert kinds == [("create", "one"), ("update", None)]
+        assert self._looks(story) == [
+            ("plan", None, "update"),
+            ("change", "as it was when the change was decided", "update"),
+            ("change", "as the inventory wants it", "updated"),
+        ]
+        assert _event(story, "lookup")["reason"] == ('changed here; source.prefix: "in/alpha" → "elsewhere/alpha"')
+        assert [word for word in _words(story) if word in ("lookup", "intent", "answer")][3:] == [
+            "lookup", "intent", "answer", "lookup",
+        ]  # fmt: skip
+        assert story["outcome"] == "updated"
+        said = run("explain", "two", "alpha").out
+        assert 'to be updated, changed here; source.prefix: "in/alpha" → "elsewhere/alpha"' in said
+        assert "as it was when the change was decided: the update may be sent" in said
+
+    def test_a_hand_edit_is_told_as_what_it_is(self, run: Run, service: Service, path: Path) -> None:
+        service.change("bravo_f", lambda nodes: nodes[1]["filterConditionList"][0].update(value="8"))
+        run("reconcile", path, *service.words, "--run-id", "two", "--yes")
+        look = _event(run("explain", "two", "bravo_f", "--json").json, "lookup")
+        assert look["reason"] == 'changed in the console; filter.value: "8" → "7"'
+
+    def test_a_job_that_no_row_lists_has_its_story_too(self, run: Run, service: Service, path: Path) -> None:
+        inventory(path, "alpha")
+        run("reconcile", path, *service.words, "--run-id", "two", "--yes", "--prune", "--max-delete", "2")
+        story = run("explain", "two", "charlie", "--json").json
+        assert self._looks(story) == [
+            ("plan", None, "delete"),
+            ("change", "as it was when the change was decided", "delete"),
+        ]
+        assert (_event(story, "lookup")["reason"], story["outcome"]) == ("no row lists it any more", "deleted")
+        assert _words(story) == [
+            "unlisted", "intent", "sent", "answer", "lookup", "lookup", "intent", "sent", "answer", "outcome",
+        ]  # fmt: skip
+        assert "no row of this run lists it" in run("explain", "two", "charlie").out
+
+    def test_a_job_that_is_kept_tells_why(self, run: Run, service: Service, path: Path) -> None:
+        service.change("bravo_f", lambda nodes: nodes[1]["filterConditionList"][0].update(value="8"))
+        inventory(path, "alpha", "charlie")
+        run("reconcile", path, *service.words, "--run-id", "two", "--yes", "--prune", "--max-delete", "2")
+        story = run("explain", "two", "bravo_f", "--json").json
+        assert self._looks(story) == [("plan", None, "keep")]
+        assert "edited by hand" in _event(story, "lookup")["reason"]
+        assert "edited by hand" in _event(story, "outcome")["text"]
+
+    def test_a_rollback_tells_its_looks_and_whose_row_it_was(self, run: Run, service: Service, path: Path) -> None:
+        service.change("alpha", lambda nodes: nodes[0].update(prefix="elsewhere"))
+        run("rollback", "one", *service.words, "--run-id", "back", "--yes")
+        gone, kept = (run("explain", "back", name, "--json").json for name in ("bravo_f", "alpha"))
+        assert self._looks(gone) == [
+            ("plan", None, "delete"),
+            ("change", "as it was when the change was decided", "delete"),
+        ]
+        assert (gone["outcome"], _event(gone, "undone")["of"], _event(gone, "undone")["line"]) == ("deleted", "one", 3)
+        assert self._looks(kept) == [("plan", None, "drifted")]
+        assert _event(kept, "lookup")["reason"] == "the job is not as this run made it"
+
+    def test_a_change_whose_answer_was_lost_tells_the_look_that_settled_it(
+        self, run: Run, service: Service, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, lost = DataFlowClient.update_job, [True]
+
+        async def update_job(client: DataFlowClient, job_id: str, name: str, nodes: bytes) -> None:
+            await real(client, job_id, name, nodes)
+            if lost:
+                lost.pop()
+                raise CallFailed("updateJob", _LOST)
+
+        monkeypatch.setattr(DataFlowClient, "update_job", update_job)
+        inventory(path, "alpha", "bravo_f", "charlie", prefix="elsewhere")
+        run("reconcile", path, *service.words, "--run-id", "two", "--yes", "--concurrency", "1")
+        story = run("explain", "two", "alpha", "--json").json
+        assert self._looks(story)[-1] == ("change", "as the inventory wants it", "updated")
+        assert _event(story, "answer", 1)["verdict"] == "unknown"
 
 
 def _leave_open(state: Path, endpoint: str, name: str) -> None:

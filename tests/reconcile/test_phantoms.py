@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 from pathlib import Path
@@ -36,16 +35,23 @@ VARIABLES = {"environments": {"env": "dev"}}
 async def test_every_layout_applied_is_unchanged(tmp_path: Path, layout: str) -> None:
     expander = Expander(load_layout(INPUTS / "layouts" / f"{layout}.toml", VARIABLES.get(layout, {})))
     inventory = [INPUTS / f"{layout}.csv"]
-    async with Sandbox(SandboxOptions(normalise=True, control=True)) as sandbox:
-        hours = itertools.count()
+    later = 0
+
+    def wall_ms() -> int:
+        return time.time_ns() // 1_000_000 + later
+
+    async with Sandbox(SandboxOptions(normalise=True, control=True), clock=lambda: wall_ms() / 1000) as sandbox:
 
         def around(state: str = "journal.db") -> Around:
             keys = {"NCLOUD_ACCESS_KEY_ID": sandbox.access_key, "NCLOUD_SECRET_ACCESS_KEY": sandbox.secret_key}
-            later = next(hours) * 3_600_000  # each run well after the one before, which it then need not wait for
-            clock = Clock(wall_ms=lambda: time.time_ns() // 1_000_000 + later)
+            nonlocal later
+            later += 3_600_000  # each run well after the one before, which it then need not wait for
             places = Places(tmp_path / state, tmp_path, f"r{later}")
             return Around(
-                Target(sandbox.endpoint, environment=keys), places, Settings(rate=1_000, settle=0.1), clock=clock
+                Target(sandbox.endpoint, environment=keys),
+                places,
+                Settings(rate=1_000, settle=0.1),
+                clock=Clock(wall_ms=wall_ms),
             )
 
         async def planned(state: str = "journal.db") -> set[str]:

@@ -28,14 +28,6 @@ async def test_an_update_keeps_the_job_and_its_id(stage: Stage) -> None:
     assert {name: job["jobId"] for name, job in (await stage.service.jobs()).items()} == before
 
 
-async def test_nobody_is_asked_where_nobody_is_and_nothing_is_sent(stage: Stage) -> None:
-    stage.write(THREE)
-    ran = await stage.run("reconcile")
-    assert ran.code == 2
-    assert "Plan: 3 to create. Go on? Nobody can be asked here" in ran.said()
-    assert await stage.service.jobs() == {}
-
-
 async def test_a_dry_run_is_a_plan(stage: Stage) -> None:
     stage.write(THREE)
     ran = await stage.run("reconcile", "--dry-run", "--json")
@@ -110,6 +102,14 @@ class TestPrune:
         stage.write({"delta": "D"}, other)
         await stage.reconciled(other, "--prune", "--max-delete", "9", "--namespace", "a new one")
         assert set(await stage.service.jobs()) == {"alpha", "bravo", "delta"}
+
+    async def test_a_refused_run_of_a_mistyped_namespace_holds_no_names(self, stage: Stage) -> None:
+        stage.write({**THREE, "delta": "D"})
+        ran = await stage.run("reconcile", "--yes", "--namespace", "typo", "--expect-no-changes")
+        assert ran.code == 10
+        stage.write({"alpha": "A"})
+        said = (await stage.run("plan", "--prune")).said()
+        assert "reconcile would refuse it: 2 jobs would be deleted, more than --max-delete 10%" in said
 
     async def test_knows_only_what_its_own_journal_has_made(self, stage: Stage) -> None:
         stage.write({"alpha": "A"})

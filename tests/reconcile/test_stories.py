@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from .world import World, fine
+from .world import Fate, World, fine
 
 NAMES = ("alpha", "bravo", "charlie", "delta")
 STRANGERS = ("sierra", "tango")
@@ -40,14 +39,14 @@ steps = st.one_of(
 )
 
 
-def fate_of(drawn: tuple[str, int] | None) -> Callable[[int], str]:
+def fate_of(drawn: tuple[str, int] | None) -> Fate:
     if drawn is None:
         return fine
     kind, number = drawn
     if kind == "faults":
         chance = random.Random(number)
-        return lambda _call: chance.choice(FATES) if chance.random() < 0.2 else ""
-    return lambda call: kind if call == number else ""
+        return lambda _call, _method: chance.choice(FATES) if chance.random() < 0.2 else ""
+    return lambda call, _method: kind if call == number else ""
 
 
 def play(world: World, step: tuple[object, ...]) -> None:
@@ -74,7 +73,7 @@ def play(world: World, step: tuple[object, ...]) -> None:
             world.rollback(of, fate_of(drawn))  # type: ignore[arg-type]  # as drawn
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(story=st.lists(steps, min_size=3, max_size=10), seed=st.integers(0, 100))
 @example(
     story=[
@@ -126,7 +125,7 @@ def test_any_one_fault_of_any_call_of_a_reconcile_is_survived(tmp_path: Path, ca
         world.values = {"alpha": "1", "bravo": "1", "charlie": "1"}
         world.reconcile()
         world.values = {"alpha": "2", "bravo": "2", "delta": "1"}
-        world.reconcile(lambda number: how if number == call else "")
+        world.reconcile(lambda number, _method: how if number == call else "")
         world.values = {"alpha": "3", "delta": "1"}
         world.reconcile()
         assert world.seen() == world.values
@@ -141,7 +140,7 @@ def test_any_one_fault_of_any_call_of_a_rollback_is_survived(tmp_path: Path, cal
     try:
         world.values = {"alpha": "1", "bravo": "1", "charlie": "1"}
         world.submit()
-        world.rollback("r0", lambda number: how if number == call else "")
+        world.rollback("r0", lambda number, _method: how if number == call else "")
         ended = world.rollback("r0")
         assert (world.seen(), ended.exit_code) == ({}, 0)
     finally:

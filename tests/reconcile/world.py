@@ -1,18 +1,19 @@
 """A service, an inventory and a journal in one process, for long stories: runs that are killed, replies that are lost.
 
-The service is the sandbox's own operations without a network; the engine, its journal and its clock are real, the
-clock a hundred times faster. A killed process is one whose durable state was kept at that moment, and nothing after.
+The service is the sandbox's own operations without a network, the engine is the real one; loop, clock, limiter and
+the journal's thread are those of ``tests.simulation``: time is virtual, so a story takes as long as its work, and the
+same story always goes the same way. A killed process is one whose loop was cut off; of its journal a prefix is kept, at
+least what was told to be durable.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import csv
+import heapq
 import json
 import random
 import re
-import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,105 +25,69 @@ import msgspec
 from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.replies import Failure, FailureKind, Reply
 from bulkjobs.dataflow.signature import Credentials
-from bulkjobs.engine.changer import Leave
+from bulkjobs.engine.change import Leave
 from bulkjobs.engine.clock import Clock
+from bulkjobs.engine.consent import MaxDelete, Mode, approve_all
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.plan import Plan, Terms
-from bulkjobs.engine.reconcile import MaxDelete, Mode, Reconcile
+from bulkjobs.engine.reconcile import Reconcile
 from bulkjobs.engine.rollback import Rollback
 from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.work import Tally
 from bulkjobs.graph.expand import Expander
 from bulkjobs.inventory.reader import InventoryFile
 from bulkjobs.logs import SilentLog
-from bulkjobs.reconciliation import approve_all
 from bulkjobs.sandbox import SandboxOptions
 from bulkjobs.sandbox.errors import Refusal
 from bulkjobs.sandbox.jobs import Job, edited_job
 from bulkjobs.sandbox.operations import Operations
 from bulkjobs.sandbox.store import Store
 from bulkjobs.settings import Settings
-from tests.faults.scaled_time import ScaledLoop
+from tests.simulation.journal import SimJournal, SimWriter, connection
+from tests.simulation.limiter import VirtualLimiter
+from tests.simulation.loop import Crashed, VirtualLoop
 
 from .stage import HEADER
 
-FACTOR = 100
 SETTLE = 4.0
+LATE = SETTLE * 0.9
+"""How much later than its answer a request may still be carried out: settle covers it, and nothing less does."""
+_EPOCH = 1_764_000_000
+_WAY = 0.01
 T = TypeVar("T")
 
 
-class Killed(Exception):
-    """The process is gone."""
-
-
 @dataclass
-class Wire:
-    """One process's way to the service. ``fate`` says what becomes of its n-th call (from 0).
-
-    ``""`` nothing; ``lost`` the reply, ``late`` the reply and the effect is made a little later, ``unsent``,
-    ``throttled``, ``broken`` (a 503 without effect); ``kill-before`` and ``kill-after`` the effect, ``kill-late``
-    before one that is made a little later.
-    """
+class Console:
+    """The service over all processes: its jobs, and what it was asked for and has not carried out yet."""
 
     operations: Operations
-    now: Callable[[], float]
-    fate: Callable[[int], str]
-    keep: Callable[[], None]
-    calls: int = 0
-    is_dead: bool = False
+    late: list[tuple[float, int, tuple[str, str, bytes | None]]] = field(default_factory=list)
+    sent: list[tuple[float, str, str]] = field(default_factory=list)
+    """When each write came in, its method and its job's name or id."""
 
-    def scrub(self, text: str) -> str:
-        return text
+    def later(self, at: float, *call: Any) -> None:
+        heapq.heappush(self.late, (at, len(self.late), call))
 
-    async def call(self, method: str, target: str, body: bytes | None = None, **_: Any) -> Reply | Failure:
-        if self.is_dead:
-            raise Killed
-        fate = self.fate(self.calls)
-        self.calls += 1
-        await asyncio.sleep(0.01)
-        match fate:
-            case "kill-before":
-                self._die()
-            case "unsent":
-                return Failure(FailureKind.CONNECT, False, "refused")
-            case "throttled":
-                return Reply(429, {}, b'{"error":{"errorCode":"410","message":"slow down"}}')
-            case "broken":
-                return Reply(503, {}, b"")
-            case "kill-late":
-                asyncio.get_running_loop().call_later(SETTLE / 2, self._do, method, target, body)
-                self._die()
-            case "late":
-                asyncio.get_running_loop().call_later(SETTLE / 2, self._do, method, target, body)
-                return Failure(FailureKind.TIMEOUT, True, "no answer")
-        reply = self._do(method, target, body)
-        if fate == "kill-after":
-            self._die()
-        await asyncio.sleep(0.01)
-        if self.is_dead:
-            raise Killed
-        return Failure(FailureKind.DISCONNECTED, True, "lost") if fate == "lost" else reply
+    def advance(self, now: float) -> None:
+        """Carry out what was due up to ``now``."""
+        while self.late and self.late[0][0] <= now:
+            at, _, call = heapq.heappop(self.late)
+            self.do(*call, at)
 
-    def _die(self) -> None:
-        if not self.is_dead:
-            self.is_dead = True
-            self.keep()
-        raise Killed
-
-    def _do(self, method: str, target: str, body: bytes | None) -> Reply:
+    def do(self, method: str, target: str, body: bytes | None, now: float) -> Reply:
         url = urlsplit(target)
         job_id = url.path.rpartition("/")[2]
-        now = self.now()
         try:
             match method:
                 case "POST":
-                    status, answer = self.operations.create(body or b"", now)
+                    status, answer = self.operations.create(body or b"", _EPOCH + now)
                 case "PUT":
-                    status, answer = self.operations.update(job_id, body or b"", now)
+                    status, answer = self.operations.update(job_id, body or b"", _EPOCH + now)
                 case "DELETE":
                     status, answer = self.operations.delete(job_id)
                 case _ if url.path.endswith("/jobs"):
-                    status, answer = self.operations.list(dict(parse_qsl(url.query)), now)
+                    status, answer = self.operations.list(dict(parse_qsl(url.query)), _EPOCH + now)
                 case _:
                     status, answer = self.operations.get(job_id)
         except Refusal as refusal:
@@ -130,13 +95,85 @@ class Wire:
         return Reply(status, {}, answer)
 
 
-def fine(_number: int) -> str:
+@dataclass
+class Wire:
+    """One process's way to the service. ``fate`` says what becomes of its n-th call (from 0), or of a method's.
+
+    ``""`` nothing; ``lost`` the reply, ``late`` the reply and the effect is made ``LATE`` seconds later, ``unsent``,
+    ``throttled``, ``broken`` (a 503 without effect); ``kill-before`` and ``kill-after`` the effect, ``kill-late``
+    before one that is made later.
+    """
+
+    console: Console
+    loop: VirtualLoop
+    fate: Callable[[int, str], str]
+    calls: int = 0
+
+    def scrub(self, text: str) -> str:
+        return text
+
+    async def call(self, method: str, target: str, body: bytes | None = None, **_: Any) -> Reply | Failure:
+        fate = self.fate(self.calls, method)
+        self.calls += 1
+        if method != "GET":
+            self.console.sent.append((self.loop.time(), method, target))
+        await asyncio.sleep(_WAY)
+        now = self.loop.time()
+        self.console.advance(now)
+        match fate:
+            case "kill-before":
+                await self._die()
+            case "unsent":
+                return Failure(FailureKind.CONNECT, False, "refused")
+            case "throttled":
+                return Reply(429, {}, b'{"error":{"errorCode":"410","message":"slow down"}}')
+            case "broken":
+                return Reply(503, {}, b"")
+            case "kill-late":
+                self.console.later(now + LATE, method, target, body)
+                await self._die()
+            case "late":
+                self.console.later(now + LATE, method, target, body)
+                return Failure(FailureKind.TIMEOUT, True, "no answer")
+        reply = self.console.do(method, target, body, now)
+        if fate == "kill-after":
+            await self._die()
+        await asyncio.sleep(_WAY)
+        return Failure(FailureKind.DISCONNECTED, True, "lost") if fate == "lost" else reply
+
+    async def _die(self) -> None:
+        """The process is gone before the loop's next step."""
+        self.loop.at_step[self.loop.steps + 1] = _crash
+        self.loop.call_soon(_nothing)  # there is a next step, whatever the others wait for
+        await self.loop.create_future()
+
+
+def _crash() -> None:
+    raise Crashed
+
+
+def _nothing() -> None: ...
+
+
+Fate = Callable[[int, str], str]
+
+
+def fine(_number: int, _method: str) -> str:
     return ""
+
+
+def first(method: str, fate: str) -> Fate:
+    """``fate`` for the first call of ``method``."""
+    left = [fate]
+    return lambda _number, called: left.pop() if called == method and left else ""
 
 
 @dataclass
 class World:
-    """``values``: the inventory, a filter's value by name. ``runs``: the ids of the runs that were begun."""
+    """``values``: the inventory, a filter's value by name. ``runs``: the ids of the runs that were begun.
+
+    ``rest``: seconds between a process that ended by itself and the next. ``begun``: when the last one began.
+    """
 
     folder: Path
     seed: int = 0
@@ -144,16 +181,18 @@ class World:
     values: dict[str, str] = field(default_factory=dict)
     runs: list[str] = field(default_factory=list)
     plan: Plan | None = None
+    rest: float = SETTLE
+    begun: float = 0.0
 
     def __post_init__(self) -> None:
         self.store = Store()
         options = SandboxOptions(normalise=self.normalise)
-        self.operations = Operations(options, self.store)
-        self.loop = ScaledLoop(FACTOR)
-        self._begun = self.loop.time()
+        self.console = Console(Operations(options, self.store))
+        self._database = connection()
+        self._time = 0.0
 
     def close(self) -> None:
-        self.loop.close()
+        self._database.close()
 
     # People
 
@@ -191,7 +230,7 @@ class World:
             {"type": "SOURCE_OBS", "id": 1697776914576, "parentNodeIds": [], **node},
             {"type": "TARGET_OBS", "id": 1697776948956, "parentNodeIds": [1697776914576], **node},
         ]
-        self.operations.create(json.dumps({"name": name, "nodes": nodes}).encode(), self.now())
+        self.console.operations.create(json.dumps({"name": name, "nodes": nodes}).encode(), self.now())
 
     def seen(self) -> dict[str, str]:
         """The value of every job of ours by name."""
@@ -202,20 +241,24 @@ class World:
                 found[name] = match[1].decode()
         return found
 
+    def waited(self, method: str) -> list[float]:
+        """Seconds from the beginning of the last process to each of its calls of ``method``."""
+        return [at - self.begun for at, sent, _ in self.console.sent if sent == method and at >= self.begun]
+
     # Runs
 
     def now(self) -> float:
-        return 1_764_000_000 + self.loop.time() - self._begun
+        return _EPOCH + self._time
 
-    def submit(self, fate: Callable[[int], str] = fine) -> Any:
+    def submit(self, fate: Fate = fine) -> Any:
         async def work(journal: Journal, client: DataFlowClient, clock: Clock, run_id: str) -> Any:
             return await Submit(
-                self._files(), Expander(), journal, client, _SETTINGS, clock, Tally(), SilentLog()
+                self._files(), Expander(), journal, client, _SETTINGS, clock, Tally(), SilentLog(), _limiter(clock)
             ).run()
 
         return self._process(work, fate)
 
-    def reconcile(self, fate: Callable[[int], str] = fine, *, includes_edited: bool = False) -> Any:
+    def reconcile(self, fate: Fate = fine, *, includes_edited: bool = False) -> Any:
         mode = Mode(True, MaxDelete(percent=100), Leave(edited=includes_edited))
 
         def terms(namespace: str, prune: bool, files: Any) -> Terms:
@@ -224,7 +267,7 @@ class World:
         async def work(journal: Journal, client: DataFlowClient, clock: Clock, run_id: str) -> Any:
             run = Reconcile(
                 self._files(), Expander(), journal, client, _SETTINGS, clock, Tally(), SilentLog(), mode,
-                approve_all, terms,
+                approve_all, terms, _limiter(clock),
             )  # fmt: skip
             result = await run.run()
             self.plan = run.plan
@@ -233,17 +276,14 @@ class World:
         self.plan = None
         return self._process(work, fate)
 
-    def rollback(self, of: str, fate: Callable[[int], str] = fine) -> Any:
+    def rollback(self, of: str, fate: Fate = fine) -> Any:
         async def work(journal: Journal, client: DataFlowClient, clock: Clock, run_id: str) -> Any:
             return await Rollback(
-                of, journal, client, _SETTINGS, clock, Tally(), SilentLog(), MaxDelete(percent=100), approve_all
-            ).run()
+                of, journal, client, _SETTINGS, clock, Tally(), SilentLog(), MaxDelete(percent=100), approve_all,
+                _limiter(clock),
+            ).run()  # fmt: skip
 
         return self._process(work, fate)
-
-    @property
-    def _state(self) -> Path:
-        return self.folder / "journal.db"
 
     def _files(self) -> list[InventoryFile]:
         path = self.folder / "jobs.csv"
@@ -255,47 +295,40 @@ class World:
             csv.writer(file).writerows([HEADER, *rows])
         return [InventoryFile(path)]
 
-    def _process(
-        self, work: Callable[[Journal, DataFlowClient, Clock, str], Awaitable[T]], fate: Callable[[int], str]
-    ) -> T | None:
+    def _process(self, work: Callable[[Journal, DataFlowClient, Clock, str], Awaitable[T]], fate: Fate) -> T | None:
         """What a process returned; None if it was killed."""
-        kept = self.folder / "kept.db"
         run_id = f"r{len(self.runs)}"
         self.runs.append(run_id)
-
-        def keep() -> None:
-            kept.unlink(missing_ok=True)
-            source, copy = sqlite3.connect(self._state), sqlite3.connect(kept)
-            with contextlib.closing(source), contextlib.closing(copy):
-                source.backup(copy)
-
-        wire = Wire(self.operations, self.now, fate, keep)
+        chance = random.Random(self.seed * 1009 + len(self.runs))
+        self.begun = self._time
+        loop = VirtualLoop(self._time)  # type: ignore[abstract]  # the engine asks for no files, sockets, signals
+        writer = SimWriter(self._database, loop, chance, None, None, is_hasty=False)
         client = DataFlowClient(Credentials("a", "s", "tests"), "http://127.0.0.1:1")
-        client._transport = wire  # type: ignore[assignment]  # the seam: one call in, one reply out
-        clock = Clock(self.loop.time, lambda: int(self.now() * 1000), asyncio.sleep, random.Random(self.seed).uniform)
+        client._transport = Wire(self.console, loop, fate)  # type: ignore[assignment]  # one call in, one reply out
+        clock = Clock(loop.time, lambda: int((_EPOCH + loop.time()) * 1000), asyncio.sleep, chance.uniform)
 
-        async def process() -> T | None:
-            journal = Journal(self._state).start()
-            try:
-                journal.end_killed_runs()
-                journal.begin_run(run_id, "https://world", "default", "2025-03", self.folder, clock.wall_ms())
-                return await work(journal, client, clock, run_id)
-            except Killed:
-                return None
-            finally:
-                await journal.close()
+        async def process() -> T:
+            journal = SimJournal(self._database).start_with(writer)
+            journal.end_killed_runs()
+            journal.begin_run(run_id, "https://world", "default", "2025-03", self.folder, clock.wall_ms())
+            result = await work(journal, client, clock, run_id)
+            await journal.close()
+            return result
 
-        result = self.loop.run_until_complete(process())
-        if not wire.is_dead:
-            self.loop.run_until_complete(asyncio.sleep(SETTLE))  # what was late has come
-        if wire.is_dead:
-            for suffix in ("", "-wal", "-shm"):
-                self._state.with_name(self._state.name + suffix).unlink(missing_ok=True)
-            kept.rename(self._state)
-            with contextlib.closing(sqlite3.connect(self._state)) as db:
-                db.execute("PRAGMA journal_mode = WAL")
+        try:
+            result = loop.run(process())
+        except Crashed:
+            writer.crash()
+            self._time = loop.time()
             return None
+        self._time = loop.time() + self.rest
+        self.console.advance(self._time)
+        assert not loop.complaints, loop.complaints
         return result
+
+
+def _limiter(clock: Clock) -> Callable[[float], VirtualLimiter]:
+    return lambda rate: VirtualLimiter(rate, clock)
 
 
 _SETTINGS = Settings(

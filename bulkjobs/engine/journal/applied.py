@@ -160,12 +160,14 @@ class AppliedJobs:
         )
         return [DriftedRow(*row) for row in rows]
 
-    def rows(self) -> list[RowLine]:
-        """All rows of the current run that have a definition, in the order of the inventory."""
+    def rows(self, first: int, count: int) -> list[RowLine]:
+        """Rows of the current run from ``first`` on, at most ``count``, that have a definition, in inventory order."""
         rows = self._journal.ask(
             "SELECT seq, file, line, name, digest, outcome, job_id, error FROM rows"
-            " WHERE run = ? AND digest IS NOT NULL ORDER BY seq",
+            " WHERE run = ? AND seq >= ? AND seq < ? AND digest IS NOT NULL ORDER BY seq",
             self._journal.run,
+            first,
+            first + count,
         )
         with errors_of(self._journal.path):
             return [

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bulkjobs.engine.journal.history import History, PastRun
 from bulkjobs.engine.journal.packs import UNREADABLE
 from bulkjobs.engine.journal.schema import PROVED, errors_of
-from bulkjobs.engine.records import Outcome, RowRecord
+from bulkjobs.engine.looks import How, decision_parts
+from bulkjobs.engine.records import NO_FILE, Outcome, RowRecord
 from bulkjobs.errors import UsageError
 from bulkjobs.graph.suggest import nearest
 from bulkjobs.plain import plain
@@ -56,25 +57,28 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One look at the row's name. ``how``: ``look`` (by name, or in a whole list), ``read`` (the job that was listed),
-    ``believe`` (the list does not show a job that the journal saw less than settle ago).
+    """One look at the row's name or its job. ``how``: see ``engine.looks``.
 
-    ``ids`` of the live jobs of that name, the first 20; ``relation`` of a single one, a name of ``Relation``.
-    ``decision``: ``send``, ``look`` (again), or the row's outcome.
+    ``ids`` of the live jobs of that name, the first 20; ``seen`` of a single one: the name of a ``Relation``, or of a
+    ``Sight`` where the job was read for its change. ``decision``: ``send``, ``look`` (again), ``halt``, an action of
+    a plan, ``update`` or ``delete`` (now), or an outcome; ``reason``: why, where there is more to say.
     """
 
     at: int
-    how: str
+    how: How
     complete: bool
     ids: tuple[str, ...]
-    relation: str | None
+    seen: str | None
     deleted: bool
     decision: str
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """One row. ``place``: its position in its file, from 0. ``is_over``: it has an outcome of its own.
+    """One row, or a job that no row of the run lists: then its record has NO_FILE, and its ``place`` says nothing.
+
+    ``place``: the row's position in its file, from 0. ``is_over``: it has an outcome of its own.
 
     ``earlier``: sends of that name by runs before this one that made or changed the job, or whose end was not known.
     ``nodes``: the definition that was last applied under that name, if it is the row's.
@@ -96,35 +100,59 @@ class Trails(History):
     def trail(self, past: PastRun, row: str) -> Trail:
         """``row``: the job's name, the line on which it begins, or ``FILE:LINE``. UsageError if there is none."""
         seq = self._seq(past, row)
+        if seq is None:
+            return self._unlisted(past, row)
         with errors_of(self._path):
             found = self._db.execute(_ROW, (past.key, seq)).fetchone()
             _, digest, is_over, file, line, name, outcome, *rest = found
             record = RowRecord(file, line, name, Outcome(outcome), *rest)
-            before = sum(inventory.rows for inventory in past.record.inventories[:file])
+            before = sum(inventory.rows for inventory in past.record.inventories[: max(file, 0)])
             return Trail(
                 record,
                 seq - before,
                 digest,
                 bool(is_over),
-                self._attempts(
-                    "a.scope = (SELECT scope FROM runs WHERE id = ?1) AND a.name = ?2 AND a.run < ?1"
-                    " AND coalesce(a.verdict, 'unknown') IN ('unknown', 'created', 'accepted')"
-                    " ORDER BY a.id DESC LIMIT ?3",
-                    past.key,
-                    name,
-                    _EARLIER,
-                )[::-1],
+                self._earlier(past, name),
                 self._attempts("a.run = ? AND a.seq = ? ORDER BY a.id", past.key, seq),
-                [
-                    Lookup(at, how, bool(complete), tuple(ids.split()), relation, bool(deleted), decision)
-                    for at, how, complete, ids, relation, deleted, decision in self._db.execute(
-                        "SELECT at, how, complete, ids, relation, deleted, decision FROM lookups"
-                        " WHERE run = ? AND seq = ? ORDER BY id",
-                        (past.key, seq),
-                    )
-                ],
+                self._lookups("run = ? AND seq = ?", past.key, seq),
                 self._applied(past, name, digest),
             )
+
+    def _unlisted(self, past: PastRun, name: str) -> Trail:
+        """A job that was to be deleted, or a send of an earlier run that was settled: neither is a row of the run."""
+        record = _unlisted(past, name)
+        if record is None:
+            raise UsageError(f"{plain(name, 120)}: run {past.record.run_id} has no such row", self._hint(past, name))
+        with errors_of(self._path):
+            return Trail(
+                record,
+                -1,
+                None,
+                True,
+                self._earlier(past, name),
+                self._attempts("a.run = ? AND a.seq IS NULL AND a.name = ? ORDER BY a.id", past.key, name),
+                self._lookups("run = ? AND seq = -1 AND name = ?", past.key, name),
+                None,
+            )
+
+    def _earlier(self, past: PastRun, name: str | None) -> list[Attempt]:
+        return self._attempts(
+            "a.scope = (SELECT scope FROM runs WHERE id = ?1) AND a.name = ?2 AND a.run < ?1"
+            " AND coalesce(a.verdict, 'unknown') IN ('unknown', 'created', 'accepted') ORDER BY a.id DESC LIMIT ?3",
+            past.key,
+            name,
+            _EARLIER,
+        )[::-1]
+
+    def _lookups(self, where: str, *parameters: object) -> list[Lookup]:
+        rows = self._db.execute(
+            f"SELECT at, how, complete, ids, relation, deleted, decision FROM lookups WHERE {where} ORDER BY id",  # noqa: S608  # our own words
+            parameters,
+        )
+        return [
+            Lookup(at, How(how), bool(complete), tuple(ids.split()), seen, bool(deleted), *decision_parts(decision))
+            for at, how, complete, ids, seen, deleted, decision in rows
+        ]
 
     def _attempts(self, where: str, *parameters: object) -> list[Attempt]:
         rows = self._db.execute(f"{_ATTEMPT} {where}", parameters)
@@ -144,7 +172,8 @@ class Trails(History):
             raise sqlite3.DatabaseError(f"nodes of {name} cannot be read")
         return definition
 
-    def _seq(self, past: PastRun, row: str) -> int:
+    def _seq(self, past: PastRun, row: str) -> int | None:
+        """The row's place in the run; None if there is none. Raises UsageError where there are several."""
         file, _, line = row.rpartition(":")
         numbers = [i for i, inventory in enumerate(past.record.inventories) if inventory.path == file]
         ways: list[tuple[str, tuple[Any, ...]]] = [("name = ?", (row,))]
@@ -163,7 +192,7 @@ class Trails(History):
                     f"{plain(paths[file]) if file < len(paths) else file + 1}:{line}" for _, file, line in found
                 )
                 raise UsageError(f"{plain(row, 120)}: several rows of run {past.record.run_id}: {places}", "name one")
-        raise UsageError(f"{plain(row, 120)}: run {past.record.run_id} has no such row", self._hint(past, row))
+        return None
 
     def _places(self, past: PastRun, where: str, parameters: tuple[Any, ...]) -> list[tuple[int, int, int]]:
         sql = f"SELECT seq, file, line FROM rows WHERE run = ? AND {where} ORDER BY seq LIMIT 10"  # noqa: S608  # our own words
@@ -171,16 +200,33 @@ class Trails(History):
             return self._db.execute(sql, (past.key, *parameters)).fetchall()
 
     def _hint(self, past: PastRun, row: str) -> str:
-        for orphan in past.record.orphans:
-            if orphan["name"] == row:
-                said = f": {orphan['detail']}" if orphan["detail"] else ""
-                return (
-                    f"it was no row, but an earlier run's send of unknown end; this run settled it as"
-                    f" {orphan['outcome']}{plain(said)}"
-                )
         with errors_of(self._path):
             names = self._db.execute(
                 "SELECT name FROM rows WHERE run = ? AND name IS NOT NULL ORDER BY seq LIMIT ?", (past.key, _NAMES)
             ).fetchall()
         near = nearest(row, [name for (name,) in names])
         return f"did you mean {near}?" if near else "give the job's name, or the line on which the row begins"
+
+
+def _unlisted(past: PastRun, name: str) -> RowRecord | None:
+    """What became of a job that no row lists, as a row's record."""
+    for removal in past.record.removals:
+        if removal["name"] == name:
+            return _record(name, removal, removal["code"])
+    for orphan in past.record.orphans:
+        if orphan["name"] == name:
+            return _record(name, orphan, None)
+    return None
+
+
+def _record(name: str, ended: Mapping[str, object], code: object) -> RowRecord:
+    job_id, detail = ended["job_id"], ended["detail"]
+    return RowRecord(
+        NO_FILE,
+        0,
+        name,
+        Outcome(str(ended["outcome"])),
+        None if job_id is None else str(job_id),
+        error_code=None if code is None else str(code),
+        error=None if detail is None else str(detail),
+    )

@@ -1,0 +1,51 @@
+"""How long a plan will take to carry out, from what was measured while it was made. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bulkjobs.engine.estimate import estimate_s
+
+_OF_AN_UPDATE = 3
+"""Calls: the job is read, updated, and read back."""
+
+_OF_A_DELETE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """``rate``: sends a second, permitted or learned; None: to be found out. ``latency``: of a call, ``survey``: of
+    checking the inventory, seconds. ``pages`` of the list, ``reads``: jobs that were compared. ``odds_of_unknown``:
+    of a send of the last runs.
+    """
+
+    rate: float | None
+    concurrency: int
+    settle: float
+    latency: float
+    survey: float = 0.0
+    pages: int = 1
+    reads: int = 0
+    odds_of_unknown: float = 0.0
+
+
+def plan_estimate_s(creates: int, updates: int, deletes: int, measured: Measured) -> float:
+    """Seconds for a whole run, from checking the inventory on; one phase after the other, as ``reconcile`` does it."""
+    rate, width, latency = measured.rate, measured.concurrency, measured.latency
+    total = estimate_s(
+        creates,
+        rate,
+        width,
+        latency,
+        odds_of_unknown=measured.odds_of_unknown,
+        settle=measured.settle,
+        reads=measured.reads,
+        listed_pages=measured.pages,
+        survey=measured.survey,
+        waits_a_window=True,
+    )
+    for changes, calls in ((updates, _OF_AN_UPDATE), (deletes, _OF_A_DELETE)):
+        if changes:
+            odds = measured.odds_of_unknown / calls  # only one of them is a write
+            total += estimate_s(calls * changes, rate, width, latency, odds_of_unknown=odds, settle=measured.settle)
+    return total
