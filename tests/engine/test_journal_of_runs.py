@@ -107,6 +107,21 @@ class TestEnds:
         assert second.record.facts == {}
 
 
+async def test_more_than_a_batch_takes_is_written_in_order_whatever_waits_behind_it(state: Path) -> None:
+    async with opened(state) as journal:
+        with contextlib.closing(connect(state)) as other:
+            other.execute("BEGIN IMMEDIATE")  # nothing is written while this lasts
+            waits = [durable(journal)]
+            for first in (0, 6_000):
+                for seq in range(first, first + 6_000):
+                    put_row(journal, seq)
+                waits.append(durable(journal))
+            other.execute("ROLLBACK")
+        for wait in waits:
+            await wait
+        assert journal.ask("SELECT count(*), max(seq) FROM rows") == [(12_000, 11_999)]
+
+
 class TestWanted:
     async def test_names_that_are_not_wanted_any_more_are_orphans_again(self, state: Path) -> None:
         async with opened(state) as journal:
