@@ -87,7 +87,8 @@ class Halt:
     done: Done
 
 
-Decision = Write | Look | Done | Halt
+AfterLook = Write | Look | Done
+Decision = AfterLook | Halt
 
 
 def on_change_answer(state: ChangeState, answer: Answer | None) -> tuple[ChangeState, Decision]:
@@ -114,7 +115,7 @@ def on_change_answer(state: ChangeState, answer: Answer | None) -> tuple[ChangeS
             assert_never(answer.verdict)
 
 
-def on_change_look(state: ChangeState, sight: Sight, max_attempts: int) -> tuple[ChangeState, Decision]:
+def on_change_look(state: ChangeState, sight: Sight, max_attempts: int) -> tuple[ChangeState, AfterLook]:
     """What follows a look at the job. An open attempt is only looked at once settle has passed."""
     may_be_ours = state.unknown or state.attempts > 0
     state = replace(state, looks=state.looks + 1)
@@ -151,7 +152,7 @@ def not_sent_change(state: ChangeState) -> Done:
     return _said(Outcome.NOT_SENT, state.last)
 
 
-def _same(state: ChangeState, max_attempts: int) -> tuple[ChangeState, Decision]:
+def _same(state: ChangeState, max_attempts: int) -> tuple[ChangeState, AfterLook]:
     if state.accepted:
         if state.looks < READ_BACKS:
             return state, Look(After.SETTLE)

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from bulkjobs.dataflow.replies import Answer
 from bulkjobs.engine.change import Change
-from bulkjobs.engine.change_protocol import Decision, Done, Halt, Look, Sight, Write
+from bulkjobs.engine.change_protocol import AfterLook, Done, Look, Sight, Write
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.statements import Kind
@@ -71,7 +71,7 @@ class ChangeRecorder:
         if closed:
             change.attempt = None
 
-    def looked(self, change: Change, sight: Sight, decision: Decision) -> None:
+    def looked(self, change: Change, sight: Sight, decision: AfterLook) -> None:
         """What getJob showed, and what followed from it."""
         ids = () if sight is Sight.GONE else (change.job_id,)
         word, reason = _told(change, decision)
@@ -100,10 +100,10 @@ class ChangeRecorder:
             self.closed(change)
 
     def _updated(self, change: Change, done: Done) -> None:
-        spec, job = change.spec, change.job
+        spec = change.spec
         assert spec is not None
         finish = self._finish(change, done)
-        if done.outcome in (Outcome.UPDATED, Outcome.EXISTING) and job is not None:
+        if done.outcome in (Outcome.UPDATED, Outcome.EXISTING):
             self._recorder.known(change.name, spec.digest, finish)
             self._recorder.applied(change.name, change.job_id, spec.digest, spec.nodes)
         if done.outcome is not Outcome.NOT_SENT or change.state.last is not None or done.code is not None:
@@ -138,7 +138,7 @@ class ChangeRecorder:
         )
 
 
-def _told(change: Change, decision: Decision) -> tuple[str, str | None]:
+def _told(change: Change, decision: AfterLook) -> tuple[str, str | None]:
     """A decision's word for the journal, and its reason."""
     match decision:
         case Write():
@@ -147,7 +147,5 @@ def _told(change: Change, decision: Decision) -> tuple[str, str | None]:
             return "look", None
         case Done():
             return decision.outcome.value, decision.message
-        case Halt():  # pragma: no cover  # an answer's, not a look's
-            return "halt", None
         case _:  # pragma: no cover
             assert_never(decision)

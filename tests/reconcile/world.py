@@ -14,8 +14,8 @@ import heapq
 import json
 import random
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -27,11 +27,11 @@ from bulkjobs.dataflow.replies import Failure, FailureKind, Reply
 from bulkjobs.dataflow.signature import Credentials
 from bulkjobs.engine.change import Leave
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.consent import MaxDelete, Mode, approve_all
+from bulkjobs.engine.consent import Approve, MaxDelete, Mode, approve_all
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.plan import Plan, Terms
 from bulkjobs.engine.reconcile import Reconcile
-from bulkjobs.engine.rollback import Rollback
+from bulkjobs.engine.rollback import Candidate, Rollback
 from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.work import Tally
 from bulkjobs.graph.expand import Expander
@@ -168,11 +168,15 @@ def first(method: str, fate: str) -> Fate:
     return lambda _number, called: left.pop() if called == method and left else ""
 
 
+_ALL = MaxDelete(percent=100)
+
+
 @dataclass
 class World:
     """``values``: the inventory, a filter's value by name. ``runs``: the ids of the runs that were begun.
 
-    ``rest``: seconds between a process that ended by itself and the next. ``begun``: when the last one began.
+    ``rest``: seconds between a process that ended by itself and the next. ``begun``: when the last one began,
+    ``run``: its engine.
     """
 
     folder: Path
@@ -183,6 +187,7 @@ class World:
     plan: Plan | None = None
     rest: float = SETTLE
     begun: float = 0.0
+    run: Any = None
 
     def __post_init__(self) -> None:
         self.store = Store()
@@ -258,17 +263,27 @@ class World:
 
         return self._process(work, fate)
 
-    def reconcile(self, fate: Fate = fine, *, includes_edited: bool = False) -> Any:
-        mode = Mode(True, MaxDelete(percent=100), Leave(edited=includes_edited))
+    def reconcile(
+        self,
+        fate: Fate = fine,
+        *,
+        includes_edited: bool = False,
+        max_delete: MaxDelete = _ALL,
+        approve: Approve = approve_all,
+        max_attempts: int = 20,
+    ) -> Any:
+        mode = Mode(True, max_delete, Leave(edited=includes_edited))
+        settings = replace(_SETTINGS, max_attempts=max_attempts)
 
         def terms(namespace: str, prune: bool, files: Any) -> Terms:
             return Terms("world", "default", "2025-03", namespace, prune, files)
 
         async def work(journal: Journal, client: DataFlowClient, clock: Clock, run_id: str) -> Any:
             run = Reconcile(
-                self._files(), Expander(), journal, client, _SETTINGS, clock, Tally(), SilentLog(), mode,
-                approve_all, terms, _limiter(clock),
+                self._files(), Expander(), journal, client, settings, clock, Tally(), SilentLog(), mode,
+                approve, terms, _limiter(clock),
             )  # fmt: skip
+            self.run = run
             result = await run.run()
             self.plan = run.plan
             return result
@@ -276,12 +291,20 @@ class World:
         self.plan = None
         return self._process(work, fate)
 
-    def rollback(self, of: str, fate: Fate = fine) -> Any:
+    def rollback(
+        self,
+        of: str,
+        fate: Fate = fine,
+        *,
+        max_delete: MaxDelete = _ALL,
+        approve: Callable[[Sequence[Candidate]], Awaitable[Any]] = approve_all,
+    ) -> Any:
         async def work(journal: Journal, client: DataFlowClient, clock: Clock, run_id: str) -> Any:
-            return await Rollback(
-                of, journal, client, _SETTINGS, clock, Tally(), SilentLog(), MaxDelete(percent=100), approve_all,
-                _limiter(clock),
-            ).run()  # fmt: skip
+            run = Rollback(
+                of, journal, client, _SETTINGS, clock, Tally(), SilentLog(), max_delete, approve, _limiter(clock)
+            )
+            self.run = run
+            return await run.run()
 
         return self._process(work, fate)
 

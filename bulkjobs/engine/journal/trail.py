@@ -60,7 +60,7 @@ class Lookup:
     """One look at the row's name or its job. ``how``: see ``engine.looks``.
 
     ``ids`` of the live jobs of that name, the first 20; ``seen`` of a single one: the name of a ``Relation``, or of a
-    ``Sight`` where the job was read for its change. ``decision``: ``send``, ``look`` (again), ``halt``, an action of
+    ``Sight`` where the job was read for its change. ``decision``: ``send``, ``look`` (again), an action of
     a plan, ``update`` or ``delete`` (now), or an outcome; ``reason``: why, where there is more to say.
     """
 
@@ -120,7 +120,8 @@ class Trails(History):
 
     def _unlisted(self, past: PastRun, name: str) -> Trail:
         """A job that was to be deleted, or a send of an earlier run that was settled: neither is a row of the run."""
-        record = _unlisted(past, name)
+        with errors_of(self._path):
+            record = _unlisted(past, name)
         if record is None:
             raise UsageError(f"{plain(name, 120)}: run {past.record.run_id} has no such row", self._hint(past, name))
         with errors_of(self._path):
