@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from bulkjobs.cli import options
+from bulkjobs.cli.colours import is_terminal
 from bulkjobs.cli.given import expander_of
 from bulkjobs.cli.summary import write_json
 from bulkjobs.plain import plain
@@ -56,10 +58,22 @@ def _show(console: Console, story: Story) -> None:
     console.print(Text(plain(title), style="bold"), soft_wrap=True)
     last: int | None = None
     for event in story.events:
-        console.print(Text(f"{_time(event.at, last)}  {plain(event.text, 1_000)}"), soft_wrap=True)
+        _print(console, f"{_time(event.at, last)}  ", Text(plain(event.text, 1_000)))
         last = event.at if event.at is not None else last
         for line in _details(event):
-            console.print(Text(f"{'':25}{line}", style="dim"), soft_wrap=True)
+            _print(console, f"{'':25}", Text(line, style="dim"))
+
+
+def _print(console: Console, head: str, text: Text) -> None:
+    """One line; on a terminal that is too narrow for it, several lines below one another, broken between words."""
+    if not is_terminal(console) or console.width < 2 * len(head):
+        console.print(Text(head).append_text(text), soft_wrap=True)
+        return
+    table = Table.grid()
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(head, text)
+    console.print(table)
 
 
 def _time(at: int | None, last: int | None) -> str:

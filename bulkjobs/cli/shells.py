@@ -125,9 +125,9 @@ class _Fish(FishComplete):
     source_template = _FISH
 
     def format_completion(self, item: CompletionItem[str]) -> str:
-        if item.help:
-            item.help = " ".join(item.help.split())
-        return super().format_completion(item)
+        """As the script above reads it; click's own form differs between its releases."""
+        help_ = " ".join((item.help or "").split())
+        return f"{item.type},{item.value}" + (f"\t{help_}" if help_ else "")
 
 
 _SHELLS: dict[str, type[ShellComplete]] = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}

@@ -67,7 +67,7 @@ def _fault(text: str) -> str:
     if len(text) > _MOST:
         return f"the job name has {counted(len(text), 'character')}, {len(text) - _MOST} too many"
     if len(text) < _LEAST:
-        return f"the job name has {len(text)} characters, {_LEAST - len(text)} too few"
+        return f"the job name has {counted(len(text), 'character')}, {_LEAST - len(text)} too few"
     return f"a job name starts with a letter or '_', not with {shown(text[0])}"
 
 

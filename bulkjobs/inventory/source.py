@@ -8,6 +8,8 @@ import io
 import os
 import stat
 import zlib
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -43,7 +45,20 @@ def open_inventory(path: Path, name: str) -> BinaryIO:
 def unreadable(name: str, reason: OSError | ValueError) -> UsageError:
     """What the system said, without the path a second time. ValueError: a path that holds a NUL."""
     said = (reason.strerror if isinstance(reason, OSError) else None) or plain(str(reason), 200)
-    return UsageError(f"inventory {plain(name)}: cannot be read: {said}", "check the path and the permissions")
+    hint = "check the path and the permissions"
+    if isinstance(reason, FileNotFoundError) and (near := _near(Path(name))) is not None:
+        hint = f"did you mean {plain(str(near))}?"
+    return UsageError(f"inventory {plain(name)}: cannot be read: {said}", hint)
+
+
+def _near(path: Path) -> Path | None:
+    """The file beside it whose name is most like it."""
+    try:
+        names = [entry.name for entry in islice(os.scandir(path.parent), 1000)]
+    except OSError:
+        return None
+    found = get_close_matches(path.name, names, 1, 0.6) if len(path.name) <= 100 else []
+    return path.with_name(found[0]) if found else None
 
 
 class HashedFile(io.RawIOBase):

@@ -38,6 +38,7 @@ def test_no_error_can_be_made_without_a_hint() -> None:
 
 _MISTAKES: list[tuple[tuple[str, ...], int, str]] = [
     (("submit", "nowhere.csv"), 2, "check the path"),
+    (("submit", "jbos.csv"), 2, "did you mean jobs.csv?"),
     (("submit", "."), 2, "give a CSV or Parquet file"),
     (("submit", "jobs.csv", "--endpoint", "http://far.example"), 2, "use https://far.example"),
     (("submit", "jobs.csv", "--endpoint", "https://[x"), 2, "the default is https://"),
