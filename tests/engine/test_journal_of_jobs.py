@@ -287,15 +287,6 @@ class TestOpening:
 
 
 class TestNamesThatAreNoRow:
-    async def test_one_that_was_settled_says_what_became_of_it(self, state: Path) -> None:
-        async with opened(state) as journal:
-            journal.put(Kind.ORPHAN, journal.run, "old", "not_sent", None, "no such job was made\x1b[31m")
-            await durable(journal)
-            with Trails(state) as trails, pytest.raises(UsageError, match="run r1 has no such row") as raised:
-                trails.trail(trails.run("r1"), "old")
-            assert raised.value.hint is not None
-            assert raised.value.hint.endswith("this run settled it as not_sent: no such job was made\\x1b[31m")
-
     @pytest.mark.parametrize(
         ("name", "hint"),
         [
