@@ -92,6 +92,9 @@ class Feeding:
     async def _feed_rows(self, moment: Moment, fed: set[int], looks_first: bool) -> None:
         first = 0
         async for jobs in in_thread(expanded_again(self._files, self._expander)):
+            if first + len(jobs) > self._positions:
+                self._changed()
+                return
             for row in self._journal.unfinished(first, len(jobs)):
                 spec = jobs[row.seq - first]
                 if spec is None or spec.name != row.name or spec.digest != row.digest:
