@@ -11,7 +11,6 @@ from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.journal import Journal, PlannedRow
 from bulkjobs.engine.planning import Action, Moment, Step, plan_row
 from bulkjobs.engine.protocol import RowState
-from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.sender import Sender
 from bulkjobs.engine.work import Stop, Tally, Work
 from bulkjobs.errors import NotFinished, UsageError
@@ -32,7 +31,6 @@ class Feeding:
         expander: Expander,
         journal: Journal,
         sender: Sender,
-        recorder: Recorder,
         clock: Clock,
         tally: Tally,
         stop: Callable[[Stop], None],
@@ -45,7 +43,6 @@ class Feeding:
         self._expander = expander
         self._journal = journal
         self._sender = sender
-        self._recorder = recorder
         self._clock = clock
         self._tally = tally
         self._stop = stop
@@ -102,9 +99,7 @@ class Feeding:
                     return
                 if row.seq not in fed:
                     await self._hand_over(row, spec, step_of(row, moment), looks_first)
-            first += len(jobs)
-        if first != self._positions:
-            self._changed()
+            first += len(jobs)  # fewer rows in the end are other bytes, which the reader refuses
 
     async def _hand_over(self, row: PlannedRow, spec: JobSpec, step: Step, looks_first: bool) -> None:
         state = RowState(unknown=row.open_attempt is not None, change=row.open_change)
@@ -114,11 +109,9 @@ class Feeding:
                 await self._sender.feed(work)
             case Action.SEND | Action.READ:
                 await self._sender.settle(work, self._clock.monotonic())
-            case Action.LOOK | Action.SETTLE:
+            case Action.LOOK | Action.SETTLE | Action.FINISH:  # FINISH: what was listed was gone when it was read
+                work.listed = None
                 await self._sender.settle(work, self._settled)
-            case Action.FINISH:
-                assert step.finish is not None
-                self._recorder.finished(work, step.finish)
 
     def _changed(self) -> None:
         self._stop(inventory_changed())

@@ -199,7 +199,6 @@ class Submit:
             self._expander,
             self._journal,
             self._sender,
-            self._recorder,
             self._clock,
             self.tally,
             self.stop,

@@ -18,13 +18,10 @@ def optional_columns(layout: Layout) -> Set[str]:
 
 
 def _may_be_empty(layout: Layout, name: str, conditional: Set[str]) -> bool:
-    seen: set[str] = set()
-    while name not in seen:
-        if name in conditional:
-            return True
-        seen.add(name)
+    """It ends: a layout whose defaults go in a circle is refused when it is read."""
+    while name not in conditional:
         default = layout.defaults.get(name)
         if default is None or default.whole is None:
             return default is not None and default.literal == ""
         name = default.whole
-    return False
+    return True

@@ -287,6 +287,15 @@ class TestOpening:
 
 
 class TestNamesThatAreNoRow:
+    async def test_one_that_was_settled_has_a_story_though_no_row_lists_it(self, state: Path) -> None:
+        async with opened(state) as journal:
+            for name in ("other", "old"):
+                journal.put(Kind.ORPHAN, journal.run, name, "not_sent", None, f"no {name} was made")
+            await durable(journal)
+            with Trails(state) as trails:
+                row = trails.trail(trails.run("r1"), "old").row
+            assert (row.name, row.outcome, row.error) == ("old", Outcome.NOT_SENT, "no old was made")
+
     @pytest.mark.parametrize(
         ("name", "hint"),
         [

@@ -117,6 +117,21 @@ class TestGroups:
         with contextlib.closing(connect(state)) as other:
             assert other.execute("SELECT count(*) FROM rows").fetchone() == (12_345,)
 
+    async def test_what_comes_while_a_commit_waits_is_written_in_batches_of_a_bounded_size(
+        self, journal: Journal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bulkjobs.engine.journal.writer._MAX_BATCH", 2)
+        asks = _asks(journal)
+        with _held_up(journal.path):
+            put_intent(journal, "n0")
+            await asyncio.sleep(0)  # a turn of the loop: it is handed over
+            assert await asyncio.to_thread(asks.wait, 20)
+            for index in range(1, 8):
+                put_intent(journal, f"n{index}")
+                await asyncio.sleep(0)
+        await journal.writer.durable()
+        assert [name for _, name, _ in _attempts(journal.path)] == [f"n{index}" for index in range(8)]
+
     async def test_within_a_batch_an_end_comes_before_the_next_intent_of_its_name(self, journal: Journal) -> None:
         first = put_intent(journal, "n1")
         await journal.writer.durable()

@@ -71,6 +71,19 @@ async def test_an_inventory_that_changes_before_it_is_sent_ends_the_run_and_says
     await scene.again()
 
 
+async def test_a_canary_is_created_only_as_it_was_checked(scene: Scene) -> None:
+    async def meanwhile(exchange: Exchange) -> None:
+        scene.inventory.write_text(scene.inventory.read_text().replace("in/", "other/"))
+        await exchange.ordinary()
+
+    scene.server.on("list", meanwhile)
+    ended = await scene.run(canary=1)
+    assert ended.exit_code == 5
+    assert "inventory" in ended.reason
+    assert set(ended.outcomes()) == {"not_sent"}
+    assert not scene.server.truth.jobs
+
+
 async def test_in_a_long_inventory_a_changed_row_is_seen_before_it_is_sent_not_only_at_the_file_s_end(
     scene: Scene,
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bulkjobs.engine.journal.history import has_run
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.lock import is_held
-from bulkjobs.engine.journal.pruning import delete_older
+from bulkjobs.engine.journal.pruning import _delete_file, delete_older
 from bulkjobs.engine.journal.schema import connect
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.learned import Learned
@@ -137,6 +137,10 @@ async def test_the_last_run_of_an_account_stays_unless_its_service_is_gone(state
     pruned = delete_older(state, NEW)
     assert pruned.run_ids == ["two"]
     assert pruned.kept == [("one", "it is the last run of its endpoint and account"), ("three", "it is the last run")]
+
+
+def test_rows_whose_file_is_gone_already_are_no_reason_to_fail(tmp_path: Path) -> None:
+    assert not _delete_file(tmp_path / "gone.parquet", NEW)
 
 
 def test_a_journal_that_is_not_there_is_not_made(state: Path) -> None:

@@ -229,6 +229,7 @@ async def _without_terminal(stage: Stage, *wrapper: str) -> tuple[int, set[str]]
         await exchange.ordinary()
 
     def take_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever started the suite may ignore it
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 

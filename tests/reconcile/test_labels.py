@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
+from bulkjobs.engine.looks import difference_text
 from bulkjobs.engine.three_way import Side, compare_three, shown, side_of
 
 from .test_three_way import encoded, nodes
@@ -22,6 +23,13 @@ def conditions(*values: str, joined: str = "AND") -> list[dict[str, Any]]:
 
 def labels(wanted: list[dict[str, Any]], remote: object) -> list[str]:
     return [change.label for change in compare_three(None, json.dumps(wanted).encode(), remote)]
+
+
+def test_of_many_differences_a_look_names_five_and_counts_the_rest() -> None:
+    diff = compare_three(None, json.dumps(conditions(*"abcdefg")).encode(), conditions(*"tuvwxyz"))
+    text = difference_text(diff)
+    assert text.startswith('filter.value: "t" → "a", filter[1].value: "u" → "b"')
+    assert text.endswith('filter[4].value: "x" → "e", and 2 more')
 
 
 def test_conditions_after_the_first_have_a_number() -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bulkjobs.engine.consent import MaxDelete, Refusal
+from bulkjobs.engine.consent import MaxDelete, Refusal, expect_nothing, hold_to
 from bulkjobs.engine.plan import Plan
 from bulkjobs.engine.planned import Action
 from bulkjobs.engine.work import Stop
 from bulkjobs.errors import ExitCode, UsageError
 from bulkjobs.sandbox.errors import Refusal as Refused
 from bulkjobs.sandbox.errors import gateway, unauthenticated
+from bulkjobs.sandbox.jobs import edited_job
 
 from .world import World, first
 
@@ -80,6 +82,58 @@ class TestConsent:
         assert (ended.exit_code, world.seen()) == (ExitCode.PENDING, {})
         assert (ended.stop is None) is (state == "finished"), "nobody wanted more than the plan"
         assert actions(world.plan) == dict.fromkeys(THREE, "create")
+
+    def test_where_no_change_is_expected_a_pending_one_is_refused_and_none_is_fine(self, world: World) -> None:
+        refused = world.reconcile(approve=expect_nothing)
+        assert (refused.exit_code, world.seen()) == (ExitCode.PENDING, {})
+        assert refused.stop.reason == "3 changes are pending, and none were expected"
+        assert world.reconcile().exit_code is ExitCode.OK
+        assert world.reconcile(approve=expect_nothing).exit_code is ExitCode.OK
+        world.values["alpha"] = "2"
+        assert world.reconcile(approve=expect_nothing).stop.reason == "1 change is pending, and none were expected"
+
+    def test_a_saved_plan_is_carried_out_as_it_is_or_not_at_all(self, world: World) -> None:
+        world.reconcile(approve=expect_nothing)
+        assert world.plan is not None
+        saved = json.loads(json.dumps(world.plan.as_document()))
+        world.values["alpha"] = "2"
+        refused = world.reconcile(approve=hold_to(saved))
+        assert (refused.exit_code, world.seen()) == (ExitCode.NEEDS_DECISION, {})
+        assert refused.stop.reason.startswith("this is not what was planned: ")
+        world.values["alpha"] = "1"
+        world.reconcile(approve=expect_nothing)
+        assert world.plan is not None
+        saved = json.loads(json.dumps(world.plan.as_document()))
+        assert world.reconcile(approve=hold_to(saved)).exit_code is ExitCode.OK
+        assert world.seen() == THREE
+
+    def test_a_job_that_differs_and_may_not_be_touched_stays_drifted_from_run_to_run(self, world: World) -> None:
+        world.reconcile()
+        world.store.replace(edited_job(world.jobs()["alpha"], world.now(), status="RUNNING"))
+        world.values["alpha"] = "2"
+        for _ in range(2):
+            assert world.reconcile().exit_code is ExitCode.NEEDS_DECISION
+            assert outcomes(world)["alpha"] == "drifted"
+            assert world.seen()["alpha"] == "1"
+
+    def test_a_job_that_differed_and_goes_away_while_it_is_looked_at_is_created_anew(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.reconcile()
+        world.store.replace(edited_job(world.jobs()["alpha"], world.now(), status="RUNNING"))
+        world.values["alpha"] = "2"
+        world.reconcile()
+        operations: Any = world.console.operations
+        real = operations.get
+
+        def goes_away(job_id: str) -> Any:
+            world.delete("alpha")
+            return real(job_id)
+
+        monkeypatch.setattr(operations, "get", goes_away)
+        world.reconcile()
+        assert outcomes(world)["alpha"] == "created"
+        assert world.seen()["alpha"] == "2"
 
     def test_what_was_agreed_to_is_asked_once_before_anything_is_sent(self, world: World) -> None:
         asked: list[int] = []
