@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from bulkjobs.counted import counted
@@ -53,34 +54,41 @@ class Checking:
         counts = [0] * len(self._files)
         of_files: dict[int, Problem] = {}  # what is wrong with a whole file, for its rows that have nothing else
         shard = self._settings.shard
+        written: asyncio.Future[None] | None = None
         async for surveyed in in_thread(iter(survey)):  # to its end even after a stop: every row is in the report
             first_errors = _first_errors(surveyed)
             for problem in surveyed.problems:
                 if problem.line is None and problem.severity == "error":
                     of_files.setdefault(surveyed.file, problem)
+            records: list[tuple[object, ...]] = []
             rows = zip(surveyed.chunk.lines, surveyed.expansion.names, surveyed.expansion.jobs, strict=True)
             for seq, (line, name, job) in enumerate(rows, start=surveyed.first):
                 if shard is not None and not shard.holds(name):
                     continue
-                self._tally.rows += 1
                 found = first_errors.get(line) or (of_files.get(surveyed.file) if job is None else None)
                 is_invalid = job is None or found is not None
-                self._journal.put(
-                    Kind.ROW,
-                    self._journal.run,
-                    seq,
-                    surveyed.file,
-                    line,
-                    name,
-                    None if is_invalid or job is None else job.digest,
-                    Outcome.INVALID.value if is_invalid else None,
-                    found.code if found else None,
-                    found.message if found else None,
+                records.append(
+                    (
+                        self._journal.run,
+                        seq,
+                        surveyed.file,
+                        line,
+                        name,
+                        None if is_invalid or job is None else job.digest,
+                        Outcome.INVALID.value if is_invalid else None,
+                        found.code if found else None,
+                        found.message if found else None,
+                    )
                 )
+            self._journal.writer.put_all(Kind.ROW, records)
+            self._tally.rows += len(records)
             self.shapes.add(surveyed.expansion.jobs)
             self.positions += len(surveyed.chunk.rows)
             counts[surveyed.file] += len(surveyed.chunk.rows)
-            await self._recorder.durable()
+            if written is not None:
+                await written  # while the next chunk is checked this one is written, and no more than that waits
+            written = self._recorder.durable()
+        await self._recorder.durable()
         self._journal.set_files(
             [
                 InventoryRecord(file.path, file.sha256 or "", count, file.location)

@@ -107,6 +107,9 @@ class NotedWriter(Writer):
     def put(self, kind: Kind, parameters: tuple[object, ...]) -> None:
         self.coming.append((kind, parameters))
 
+    def put_all(self, kind: Kind, batch: list[tuple[object, ...]]) -> None:
+        self.coming += [(kind, parameters) for parameters in batch]
+
     def durable(self) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()

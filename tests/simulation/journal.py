@@ -78,14 +78,18 @@ class SimWriter(Writer):
         self._is_busy = False
 
     def put(self, kind: Kind, parameters: Parameters) -> None:
-        self._add((kind, parameters))
+        self._buffer_up((kind, parameters))
+
+    def put_all(self, kind: Kind, batch: list[Parameters]) -> None:
+        for parameters in batch:
+            self.put(kind, parameters)
 
     def durable(self) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
         if self._is_hasty and self.error is None:
             future.set_result(None)
         else:
-            self._add(future)
+            self._buffer_up(future)
         return future
 
     async def close(self) -> None:
@@ -100,7 +104,7 @@ class SimWriter(Writer):
         kept = self._random.choice((0, len(self._syncing), int(self._random.uniform(0, len(left) + 1)), len(left)))
         self._write(left[:kept])
 
-    def _add(self, item: Item) -> None:
+    def _buffer_up(self, item: Item) -> None:
         if self._loop.is_dead:
             return
         self._buffer.append(item)

@@ -32,7 +32,7 @@ _GATHER = 0.005
 
 
 Parameters = tuple[Any, ...]
-_Item = tuple[Kind, Parameters] | asyncio.Future[None]
+_Item = tuple[Kind, Parameters | list[Parameters]] | asyncio.Future[None]
 
 
 class Writer:
@@ -55,6 +55,10 @@ class Writer:
     def put(self, kind: Kind, parameters: Parameters) -> None:
         """Write soon; nobody waits for it."""
         self._add((kind, parameters))
+
+    def put_all(self, kind: Kind, batch: list[Parameters]) -> None:
+        """Write many of a kind soon. They are the writer's from now on."""
+        self._add((kind, batch))
 
     def durable(self) -> asyncio.Future[None]:
         """A future that is done when all that was put before it is on disk. Raises StateError in its waiter."""
@@ -95,12 +99,15 @@ class Writer:
                 if items is None:
                     is_last = True
                     break
-                taken += len(items)
                 for item in items:
-                    if isinstance(item, tuple):
-                        batch[item[0]].append(item[1])
-                    else:
+                    if not isinstance(item, tuple):
                         waiters.append(item)
+                    elif isinstance(item[1], list):
+                        batch[item[0]] += item[1]
+                        taken += len(item[1])
+                    else:
+                        batch[item[0]].append(item[1])
+                        taken += 1
                 if self._queue.empty():  # this thread is the only one that takes
                     break
             begun = time.monotonic()
