@@ -103,16 +103,17 @@ class _Stage:
         self.now = max(self.now, self.faults.over, last_event) + schedule.settle + 1.0
         self.faults.is_calm = True
         rows = [(name, "1") for name in schedule.rows]
-        self._play_last(rows)
-        if schedule.seed % 4 == 0 and not self.watch.violations:
+        if self._play_last(rows) and schedule.seed % 4 == 0 and not self.watch.violations:
             self._play_last(rows)
             self.watch.judge_idle(self.run - 1, self.now)
 
-    def _play_last(self, rows: list[tuple[str, str]]) -> None:
+    def _play_last(self, rows: list[tuple[str, str]]) -> bool:
+        """Whether the run came to its end."""
         records = self._play_run(None, rows)
-        if self._last_stop is None or "repeats page" not in self._last_stop.reason:
-            # On a service with two jobs a page, a shift by two looks like a page that repeats.
-            self.watch.judge_last(self.run - 1, records, self.now)
+        if self._last_stop is not None and "repeats page" in self._last_stop.reason:
+            return False  # on a service with two jobs a page, a shift by two looks like a page that repeats
+        self.watch.judge_last(self.run - 1, records, self.now)
+        return True
 
     def _rows(self, planned: Run) -> list[tuple[str, str]]:
         rows = [(name, "1") for name in self.schedule.rows]
