@@ -76,13 +76,14 @@ class Reader:
         tally: Tally,
         log: Log,
         limiter: Callable[[float], Limiter] = window_limiter,
+        health: Health | None = None,
     ) -> Self:
-        """With the patience of ``settings``, a health of its own and a limiter that follows ``control``."""
+        """With the patience of ``settings`` and a limiter that follows ``control``."""
         return cls(
             client,
             AdaptiveLimiter(lambda: control.rate, limiter),
             control,
-            Health(settings.patience),
+            health or Health(settings.patience),
             clock,
             tally,
             log,

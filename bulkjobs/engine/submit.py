@@ -92,17 +92,7 @@ class Submit:
             learned=learned.start(clock.wall_ms()) if learned is not None else None,
         )
         tally.rate = control.rate
-        self._reader = Reader(
-            client,
-            AdaptiveLimiter(lambda: control.rate, limiter),
-            control,
-            health,
-            clock,
-            tally,
-            log,
-            settings.patience,
-            min(settings.patience, settings.first_patience),
-        )
+        self._reader = Reader.under(settings, client, control, clock, tally, log, limiter, health)
         self._sender = Sender(
             client,
             AdaptiveLimiter(lambda: control.rate, limiter),
