@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp.connector import Connection
 from yarl import URL
 
+from bulkjobs.dataflow.limits import Limit, Limits
 from bulkjobs.dataflow.replies import Failure, FailureKind, Reply
 from bulkjobs.dataflow.signature import Credentials, signed_headers
 
@@ -28,8 +29,8 @@ _SIGNATURE = re.compile(r"(?:[A-Za-z0-9+]|\\?/|%2[BbFf]){43}(?:=|%3[Dd])")
 """32 bytes in Base64, as they stand, in JSON or in a URL."""
 _SHORTEST_SIGNATURE = 44
 _REMEMBERED = 100
-_BODY_HEADERS = {"Content-Type": "application/json"}
-_COMMON_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "bulkjobs"}
+_JSON = "application/json"
+_COMMON_HEADERS = {"Accept": _JSON, "Accept-Encoding": "identity", "User-Agent": "bulkjobs"}
 
 
 class Transport:
@@ -45,6 +46,7 @@ class Transport:
         # Each as it stands, then as JSON may escape it.
         self._secrets = dict.fromkeys(form for key in keys for form in (key, key.replace("/", "\\/")))
         self._timeout = timeout
+        self._limits = Limits(timeout)
         self._now_ms = now_ms
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, URL] = {}
@@ -60,7 +62,7 @@ class Transport:
             # No limit: a pool's would queue behind the rate limiter.
             connector=aiohttp.TCPConnector(limit=0, force_close=force_close),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=min(self._timeout, _CONNECT_TIMEOUT)),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(self._timeout, _CONNECT_TIMEOUT)),
             request_class=_Request,
             headers=_COMMON_HEADERS,
             auto_decompress=False,  # nothing compressed was asked for, and a bomb stays small
@@ -75,6 +77,7 @@ class Transport:
             if session is not None:
                 await session.close()
         self._session = self._lone = None
+        self._limits.close()
 
     async def call(
         self, method: str, target: str, body: bytes | None = None, bound: int = 1 << 20, *, alone: bool = False
@@ -87,22 +90,26 @@ class Transport:
         """
         session = self._lone if alone else self._session
         assert session is not None, "use the transport as an async context manager"
-        headers = signed_headers(self._credentials, method, target, self._now_ms())
-        if body is not None:
-            headers |= _BODY_HEADERS
         sent = _Sent()
         _SENT.set(sent)
+        limit = self._limits.begin()
         try:
-            async with session.request(
+            response = await session.request(
                 method,
                 self._url(target),
                 data=_payload(body),
-                headers=headers,
+                headers=signed_headers(self._credentials, method, target, self._now_ms()),
                 allow_redirects=False,
-            ) as response:
-                return await _read(response, bound)
+            )
+            return await _read(response, bound, limit)
+        except asyncio.CancelledError:
+            if not limit.is_cause():
+                raise
+            return _failure(TimeoutError(), sent.headers)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             return _failure(error, sent.headers)
+        finally:
+            limit.end()
 
     def _url(self, target: str) -> URL:
         url = self._urls.get(target)
@@ -142,27 +149,38 @@ class _Request(aiohttp.ClientRequest):
         return await super().send(conn)
 
 
-def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+def _payload(body: bytes | None) -> aiohttp.Payload | None:
     """aiohttp writes bytes at once, which for a large body holds up all others; a file it writes in parts."""
-    return body if body is None or len(body) < _LARGE else io.BytesIO(body)
+    if body is None:
+        return None
+    if len(body) < _LARGE:
+        return aiohttp.BytesPayload(body, content_type=_JSON)
+    return aiohttp.BytesIOPayload(io.BytesIO(body), content_type=_JSON)
 
 
-async def _read(response: aiohttp.ClientResponse, bound: int) -> Reply:
-    """The reply with its body, as far as it came: what broke off after a status line is still a reply."""
+async def _read(response: aiohttp.ClientResponse, bound: int, limit: Limit) -> Reply:
+    """The reply with its body, as far as it came: what broke off after a status line is still a reply.
+
+    A response that is read to its end gives its connection back by itself.
+    """
     parts: list[bytes] = []
     size = 0
-    complete = True
     try:
         while part := await response.content.readany():
             size += len(part)
             if size > bound:
-                complete = False
-                response.close()
                 break
             parts.append(part)
+        else:
+            return Reply(response.status, response.headers, b"".join(parts))
+    except asyncio.CancelledError:
+        if not limit.is_cause():
+            response.close()
+            raise
     except (aiohttp.ClientError, TimeoutError, OSError):
-        complete = False
-    return Reply(response.status, response.headers, b"".join(parts), complete)
+        pass
+    response.close()
+    return Reply(response.status, response.headers, b"".join(parts), complete=False)
 
 
 def _failure(error: Exception, headers_sent: bool) -> Failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -127,6 +128,23 @@ class TestUnknownEnd:
             outcome = await call(endpoint)
         assert isinstance(outcome, Reply)
         assert (outcome.status, outcome.complete) == (201, False)
+
+    async def test_a_reply_that_stalls_keeps_its_status_and_its_connection_is_not_used_again(self) -> None:
+        ended = asyncio.Event()
+
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b'HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{"jobId":"a"')
+            with contextlib.suppress(ConnectionResetError):
+                while await reader.read(1 << 16):
+                    pass
+            ended.set()
+
+        async with serving(handler) as endpoint:
+            outcome = await call(endpoint, seconds=0.2)
+            await asyncio.wait_for(ended.wait(), 5)
+        assert isinstance(outcome, Reply)
+        assert (outcome.status, outcome.complete, outcome.body) == (201, False, b'{"jobId":"a"')
 
 
 class TestReplies:
