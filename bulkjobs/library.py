@@ -23,6 +23,7 @@ from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT, checked_endpoint
 from bulkjobs.dataflow.signature import Credentials
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.ending import Result
+from bulkjobs.engine.equipment import Equipment
 from bulkjobs.engine.export import live_jobs
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.history import History, has_run
@@ -148,9 +149,8 @@ async def submit(
             journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms(), facts)
             if not target.sandbox and journal.is_new_scope():
                 log.warning("scope.new", endpoint=scope, account=target.account, known="other scopes only")
-            run = Submit(
-                files, expander or Expander(), journal, client, settings, clock, tally, log, comparison=comparison
-            )
+            equipment = Equipment(journal, client, settings, clock, tally, log, comparison)
+            run = Submit(files, expander or Expander(), equipment)
             if on_start is not None:
                 on_start(run, run_id)
             await write_missing_reports(journal, log)

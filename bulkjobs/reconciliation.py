@@ -20,6 +20,7 @@ from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.consent import Approve, MaxDelete, Mode, Refusal, approve_all, expect_nothing, hold_to
 from bulkjobs.engine.ending import Result
+from bulkjobs.engine.equipment import Equipment
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.journal.schema import connect, errors_of, refuse_empty
 from bulkjobs.engine.plan import Plan, Terms
@@ -71,6 +72,10 @@ class Around:
     comparison: Comparison = BUILT_IN
     clock: Clock = field(default_factory=Clock)
     log: Log = field(default_factory=SilentLog)
+
+    def equipment(self, journal: Journal, client: DataFlowClient, tally: Tally) -> Equipment:
+        """What a run of the engine works with."""
+        return Equipment(journal, client, self.settings, self.clock, tally, self.log, self.comparison)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +184,8 @@ async def rollback(
     figures = tally or Tally()
 
     async def work(journal: Journal, client: DataFlowClient, started: Started) -> RolledBack:
-        run = Rollback(
-            of, journal, client, around.settings, around.clock, figures, around.log,
-            max_delete or MaxDelete(percent=None), approve, comparison=around.comparison,
-        )  # fmt: skip
+        equipment = around.equipment(journal, client, figures)
+        run = Rollback(of, equipment, max_delete or MaxDelete(percent=None), approve)
         await started(run)
         return await run.run()
 
@@ -210,10 +213,8 @@ async def _run(
         return Terms(endpoint, target.account, target.contract.api.value, namespace, prune, named)
 
     async def work(journal: Journal, client: DataFlowClient, started: Started) -> tuple[Reconcile, Result]:
-        run = Reconcile(
-            files, expander or Expander(), journal, client, around.settings, around.clock, tally, around.log,
-            mode or Mode(), approve, terms, comparison=around.comparison,
-        )  # fmt: skip
+        equipment = around.equipment(journal, client, tally)
+        run = Reconcile(files, expander or Expander(), equipment, mode or Mode(), approve, terms)
         await started(run)
         return run, await run.run()
 

@@ -11,21 +11,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
-from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine import planning
 from bulkjobs.engine.change import Change
-from bulkjobs.engine.change_recorder import ChangeRecorder
-from bulkjobs.engine.changer import Changer
-from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.consent import Approve, Mode, Refusal
 from bulkjobs.engine.ending import CODE_OF
+from bulkjobs.engine.equipment import Equipment
 from bulkjobs.engine.examine import Examiner
 from bulkjobs.engine.feeding import expanded_again, inventory_changed, step_of
 from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
 from bulkjobs.engine.journal.experience import odds_of_unknown
-from bulkjobs.engine.journal.journal import Journal, PlannedRow
-from bulkjobs.engine.pacing import Limiter, window_limiter
+from bulkjobs.engine.journal.journal import PlannedRow
 from bulkjobs.engine.plan import Plan, Terms
 from bulkjobs.engine.plan_estimate import Measured, plan_estimate_s
 from bulkjobs.engine.plan_rows import PlanRows
@@ -35,14 +31,11 @@ from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.together import together
-from bulkjobs.engine.work import Stop, Tally
+from bulkjobs.engine.work import Stop
 from bulkjobs.errors import ExitCode, NotFinished, UsageError, worst
-from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.spec import JobSpec
 from bulkjobs.inventory.reader import InventoryFile
-from bulkjobs.logs import Log
-from bulkjobs.settings import Settings
 
 _READERS = 16
 _LOOKED_AT_AGAIN = (planning.Action.LOOK, planning.Action.SETTLE)
@@ -64,41 +57,19 @@ class Reconcile(Submit):
         self,
         files: Sequence[InventoryFile],
         expander: Expander,
-        journal: Journal,
-        client: DataFlowClient,
-        settings: Settings,
-        clock: Clock,
-        tally: Tally,
-        log: Log,
+        equipment: Equipment,
         mode: Mode,
         approve: Approve,
         terms: Callable[[str, bool, Sequence[tuple[str, str]]], Terms],
-        limiter: Callable[[float], Limiter] = window_limiter,
-        comparison: Comparison = BUILT_IN,
     ) -> None:
-        super().__init__(files, expander, journal, client, settings, clock, tally, log, limiter, comparison)
+        super().__init__(files, expander, equipment)
         self._mode = mode
         self._approve = approve
         self._terms = terms
         self._refusal: Refusal | None = None
-        self._applied = AppliedJobs(journal)
-        self._examiner = Examiner(self._reader, self._recorder, self._applied, comparison, mode.include)
-        self._changer = Changer(
-            client,
-            self._reader,
-            ChangeRecorder(journal, self._recorder, clock, tally, log),
-            self._control,
-            clock,
-            tally,
-            log,
-            concurrency=settings.concurrency,
-            settle_s=settings.settle,
-            max_attempts=settings.max_attempts,
-            patience=settings.patience,
-            begun=self._begun,
-            comparison=comparison,
-            include=mode.include,
-        )
+        self._applied = AppliedJobs(equipment.journal)
+        self._examiner = Examiner(self._reader, self._recorder, self._applied, equipment.comparison, mode.include)
+        self._changer = equipment.changer(self._reader, self._recorder, self._control, self._begun, mode.include)
         self._found: dict[int, Planned] = {}
         self._removals: Sequence[Planned] = ()
         self._survey_s = self._listing_s = 0.0

@@ -10,33 +10,23 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.listing import ListedJob
-from bulkjobs.engine.change import NOTHING_MORE, Change
+from bulkjobs.engine.change import Change
 from bulkjobs.engine.change_protocol import Done, Sight
-from bulkjobs.engine.change_recorder import ChangeRecorder
-from bulkjobs.engine.changer import Changer
-from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.consent import MaxDelete, Refusal
 from bulkjobs.engine.ending import CODE_OF
+from bulkjobs.engine.equipment import Equipment
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
-from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.looks import How
-from bulkjobs.engine.pacing import Limiter, window_limiter
 from bulkjobs.engine.protocol import Finish
-from bulkjobs.engine.rate_control import RateControl
-from bulkjobs.engine.reader import Fatal, Reader, Unreadable
-from bulkjobs.engine.recorder import Recorder
+from bulkjobs.engine.reader import Fatal, Unreadable
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.sights import sight_of_delete
 from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.together import together
-from bulkjobs.engine.work import Stop, Tally
+from bulkjobs.engine.work import Stop
 from bulkjobs.errors import BulkJobsError, ExitCode, NotFinished, UsageError, worst
-from bulkjobs.graph.comparison import BUILT_IN, Comparison
-from bulkjobs.logs import Log
-from bulkjobs.settings import Settings
 
 _READERS = 16
 
@@ -75,50 +65,23 @@ class Rollback:
     def __init__(
         self,
         of: str,
-        journal: Journal,
-        client: DataFlowClient,
-        settings: Settings,
-        clock: Clock,
-        tally: Tally,
-        log: Log,
+        equipment: Equipment,
         max_delete: MaxDelete,
         approve: Callable[[Sequence[Candidate]], Awaitable[Refusal | None]],
-        limiter: Callable[[float], Limiter] = window_limiter,
-        comparison: Comparison = BUILT_IN,
     ) -> None:
         self._of = of
-        self._journal = journal
-        self._settings = settings
-        self._clock = clock
-        self.tally = tally
+        self._journal = equipment.journal
+        self._settings = equipment.settings
+        self._clock = equipment.clock
+        self.tally = equipment.tally
         self._max_delete = max_delete
         self._approve = approve
-        self._comparison = comparison
-        self._applied = AppliedJobs(journal)
-        self._recorder = Recorder(journal, tally, clock, log)
-        learned = journal.learned()
-        self._control = control = RateControl(
-            clock.uniform,
-            ceiling=settings.rate,
-            learned=learned.start(clock.wall_ms()) if learned is not None else None,
-        )
-        self._reader = Reader.under(settings, client, control, clock, tally, log, limiter)
-        self._changer = Changer(
-            client,
-            self._reader,
-            ChangeRecorder(journal, self._recorder, clock, tally, log),
-            control,
-            clock,
-            tally,
-            log,
-            concurrency=settings.concurrency,
-            settle_s=settings.settle,
-            max_attempts=settings.max_attempts,
-            patience=settings.patience,
-            begun=clock.monotonic(),
-            comparison=comparison,
-            include=NOTHING_MORE,
-        )
+        self._comparison = equipment.comparison
+        self._applied = AppliedJobs(equipment.journal)
+        self._recorder = equipment.recorder()
+        self._control = control = equipment.rate_control()
+        self._reader = equipment.reader(control)
+        self._changer = equipment.changer(self._reader, self._recorder, control, equipment.clock.monotonic())
         self._executed: dict[str, ListedJob] = {}
         self._candidates: list[Candidate] = []
         self._stopped = asyncio.Event()

@@ -8,38 +8,32 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 
 from bulkjobs.counted import counted
-from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.engine.backoff import RetryBudget
 from bulkjobs.engine.canary import CROWD
 from bulkjobs.engine.checking import Checking
-from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.ending import Result, exit_code_of, facts_of
+from bulkjobs.engine.equipment import Equipment
 from bulkjobs.engine.feeding import Feeding, step_of
 from bulkjobs.engine.halt import HaltWatch
 from bulkjobs.engine.health import Health
-from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.statements import Kind
-from bulkjobs.engine.pacing import AdaptiveLimiter, Limiter, window_limiter, window_of
+from bulkjobs.engine.pacing import AdaptiveLimiter, window_of
 from bulkjobs.engine.planning import Action, Moment
 from bulkjobs.engine.protocol import Finish
-from bulkjobs.engine.rate_control import RateControl
-from bulkjobs.engine.reader import Fatal, Reader, Unreadable
-from bulkjobs.engine.recorder import Recorder
+from bulkjobs.engine.reader import Fatal, Unreadable
 from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.sender import Sender
 from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.traffic import WINDOW
-from bulkjobs.engine.work import Stop, Tally
+from bulkjobs.engine.work import Stop
 from bulkjobs.errors import BulkJobsError, ExitCode
-from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.survey import Survey
 from bulkjobs.inventory.reader import InventoryFile
-from bulkjobs.logs import Log
-from bulkjobs.settings import Settings, namespace_of
+from bulkjobs.settings import namespace_of
 
 _CHUNK = 2_000
 _AUTO_AHEAD = 500.0  # sends a second for which intents are written ahead while the rate is not known
@@ -63,55 +57,43 @@ class Submit:
         self,
         files: Sequence[InventoryFile],
         expander: Expander,
-        journal: Journal,
-        client: DataFlowClient,
-        settings: Settings,
-        clock: Clock,
-        tally: Tally,
-        log: Log,
-        limiter: Callable[[float], Limiter] = window_limiter,
-        comparison: Comparison = BUILT_IN,
+        equipment: Equipment,
     ) -> None:
         self._files = files
         self._expander = expander
-        self._journal = journal
-        journal.rules = comparison.tag
-        self._settings = settings
+        self._journal = journal = equipment.journal
+        journal.rules = equipment.comparison.tag
+        self._settings = settings = equipment.settings
         self.namespace = settings.namespace or namespace_of(file.location for file in files)
-        self._clock = clock
-        self._log = log
-        self.tally = tally
+        self._clock = clock = equipment.clock
+        self._log = equipment.log
+        self.tally = tally = equipment.tally
         self._begun = clock.monotonic()
-        self._recorder = Recorder(journal, tally, clock, log)
+        self._recorder = equipment.recorder()
         self._checking = Checking(files, expander, journal, self._recorder, settings, clock, tally)
         health = Health(settings.patience)
-        learned = journal.learned()
-        self._control = control = RateControl(
-            clock.uniform,
-            ceiling=settings.rate,
-            learned=learned.start(clock.wall_ms()) if learned is not None else None,
-        )
+        self._control = control = equipment.rate_control()
         tally.rate = control.rate
-        self._reader = Reader.under(settings, client, control, clock, tally, log, limiter, health)
+        self._reader = equipment.reader(control, health)
         self._sender = Sender(
-            client,
-            AdaptiveLimiter(lambda: control.rate, limiter),
+            equipment.client,
+            AdaptiveLimiter(lambda: control.rate, equipment.limiter),
             self._reader,
             self._recorder,
             control,
             health,
             clock,
             tally,
-            log,
+            equipment.log,
             RetryBudget.for_rate(control.rate),
             concurrency=settings.concurrency,
             ahead=1 + int(min(settings.concurrency, (settings.rate or _AUTO_AHEAD) * 0.02)),
             settle_s=settings.settle,
             max_attempts=settings.max_attempts,
-            comparison=comparison,
+            comparison=equipment.comparison,
             halt=HaltWatch(settings.halt),
         )
-        self._api = client.contract.api
+        self._api = equipment.client.contract.api
         self._canaries: list[int] = []
         self._stopped = asyncio.Event()
         self._looks_first = False  # few rows to send, many pages: each is looked up by name before its create

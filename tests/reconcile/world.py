@@ -28,6 +28,7 @@ from bulkjobs.dataflow.signature import Credentials
 from bulkjobs.engine.change import Leave
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.consent import Approve, MaxDelete, Mode, approve_all
+from bulkjobs.engine.equipment import Equipment
 from bulkjobs.engine.journal import Journal
 from bulkjobs.engine.plan import Plan, Terms
 from bulkjobs.engine.reconcile import Reconcile
@@ -257,9 +258,7 @@ class World:
 
     def submit(self, fate: Fate = fine) -> Any:
         async def work(journal: Journal, client: DataFlowClient, clock: Clock, run_id: str) -> Any:
-            return await Submit(
-                self._files(), Expander(), journal, client, _SETTINGS, clock, Tally(), SilentLog(), _limiter(clock)
-            ).run()
+            return await Submit(self._files(), Expander(), _equipment(journal, client, clock, _SETTINGS)).run()
 
         return self._process(work, fate)
 
@@ -279,10 +278,8 @@ class World:
             return Terms("world", "default", "2025-03", namespace, prune, files)
 
         async def work(journal: Journal, client: DataFlowClient, clock: Clock, run_id: str) -> Any:
-            run = Reconcile(
-                self._files(), Expander(), journal, client, settings, clock, Tally(), SilentLog(), mode,
-                approve, terms, _limiter(clock),
-            )  # fmt: skip
+            equipment = _equipment(journal, client, clock, settings)
+            run = Reconcile(self._files(), Expander(), equipment, mode, approve, terms)
             self.run = run
             result = await run.run()
             self.plan = run.plan
@@ -300,9 +297,7 @@ class World:
         approve: Callable[[Sequence[Candidate]], Awaitable[Any]] = approve_all,
     ) -> Any:
         async def work(journal: Journal, client: DataFlowClient, clock: Clock, run_id: str) -> Any:
-            run = Rollback(
-                of, journal, client, _SETTINGS, clock, Tally(), SilentLog(), max_delete, approve, _limiter(clock)
-            )
+            run = Rollback(of, _equipment(journal, client, clock, _SETTINGS), max_delete, approve)
             self.run = run
             return await run.run()
 
@@ -350,8 +345,11 @@ class World:
         return result
 
 
-def _limiter(clock: Clock) -> Callable[[float], VirtualLimiter]:
-    return lambda rate: VirtualLimiter(rate, clock)
+def _equipment(journal: Journal, client: DataFlowClient, clock: Clock, settings: Settings) -> Equipment:
+    def limiter(rate: float) -> VirtualLimiter:
+        return VirtualLimiter(rate, clock)
+
+    return Equipment(journal, client, settings, clock, Tally(), SilentLog(), limiter=limiter)
 
 
 _SETTINGS = Settings(

@@ -18,6 +18,7 @@ from typing import Any
 
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.ending import Result
+from bulkjobs.engine.equipment import Equipment
 from bulkjobs.engine.records import SUCCEEDED, RowRecord
 from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.work import Stop, Tally
@@ -238,9 +239,8 @@ class _Process:
         client: Any = self._client  # the same calls as DataFlowClient's
         files: Any = [SimFile(self._rows)]
         expander: Any = SimExpander()
-        self._submit = Submit(
-            files, expander, journal, client, self._settings, clock, Tally(), stage.log, self._limiter
-        )
+        equipment = Equipment(journal, client, self._settings, clock, Tally(), stage.log, limiter=self._limiter)
+        self._submit = Submit(files, expander, equipment)
         if stage.variant.forgets_crash:
             self._submit._begun -= stage.schedule.settle
         result = await self._submit.run()
