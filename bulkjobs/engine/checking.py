@@ -11,6 +11,7 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.ending import Result
 from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.pending import Pending
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import InventoryRecord, Outcome
@@ -41,6 +42,7 @@ class Checking:
         self._files = files
         self._expander = expander
         self._journal = journal
+        self._pending = Pending(self._journal)
         self._recorder = recorder
         self._settings = settings
         self._clock = clock
@@ -100,7 +102,7 @@ class Checking:
     async def refuse(self, survey: Survey) -> Result:
         """The inventory has errors: nothing is sent, and every row says why."""
         for first in range(0, self.positions, _CHUNK):
-            for seq in self._journal.rows_between(first, _CHUNK):
+            for seq in self._pending.rows_between(first, _CHUNK):
                 problem = survey.duplicate(seq)
                 if problem is not None:  # found across rows, after the row had gone by
                     self._journal.put(

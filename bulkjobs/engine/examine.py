@@ -11,7 +11,7 @@ from bulkjobs.engine import planning
 from bulkjobs.engine.change import Leave
 from bulkjobs.engine.change_protocol import Sight
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
-from bulkjobs.engine.journal.journal import PlannedRow
+from bulkjobs.engine.journal.pending import PlannedRow
 from bulkjobs.engine.looks import How, difference_text
 from bulkjobs.engine.planned import Action, Planned
 from bulkjobs.engine.planning import Step

@@ -8,7 +8,8 @@ from bulkjobs.dataflow.contract import Api
 from bulkjobs.engine.canary import refused
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.in_thread import in_thread
-from bulkjobs.engine.journal.journal import Journal, PlannedRow
+from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.pending import Pending, PlannedRow
 from bulkjobs.engine.planning import Action, Moment, Step, plan_row
 from bulkjobs.engine.protocol import RowState
 from bulkjobs.engine.sender import Sender
@@ -42,6 +43,7 @@ class Feeding:
         self._files = files
         self._expander = expander
         self._journal = journal
+        self._pending = Pending(self._journal)
         self._sender = sender
         self._clock = clock
         self._tally = tally
@@ -53,7 +55,7 @@ class Feeding:
     async def run(self, moment: Moment, canaries: Collection[int], *, looks_first: bool) -> None:
         """Canaries first, then all. ``looks_first``: each row is looked up by name before its create."""
         self._tally.phase = "sending"
-        for orphan in self._journal.open_attempts_elsewhere():
+        for orphan in self._pending.open_attempts_elsewhere():
             work = Work(-1, orphan.name, None, RowState(unknown=True, change=orphan.change), orphan.attempt)
             await self._sender.settle(work, self._settled)
         if self._tally.done < self._tally.rows:
@@ -70,7 +72,7 @@ class Feeding:
         first = 0
         async for jobs in in_thread(expanded_again(self._files, self._expander)) if wanted else _nothing():
             here = sorted(seq for seq in wanted if first <= seq < first + len(jobs))
-            for row in [row for seq in here for row in self._journal.unfinished(seq, 1)]:
+            for row in [row for seq in here for row in self._pending.unfinished(seq, 1)]:
                 spec = jobs[row.seq - first]
                 if spec is None or spec.name != row.name or spec.digest != row.digest:
                     self._changed()
@@ -92,7 +94,7 @@ class Feeding:
             if first + len(jobs) > self._positions:
                 self._changed()
                 return
-            for row in self._journal.unfinished(first, len(jobs)):
+            for row in self._pending.unfinished(first, len(jobs)):
                 spec = jobs[row.seq - first]
                 if spec is None or spec.name != row.name or spec.digest != row.digest:
                     self._changed()

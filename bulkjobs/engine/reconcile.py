@@ -21,7 +21,7 @@ from bulkjobs.engine.feeding import expanded_again, inventory_changed, step_of
 from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
 from bulkjobs.engine.journal.experience import odds_of_unknown
-from bulkjobs.engine.journal.journal import PlannedRow
+from bulkjobs.engine.journal.pending import PlannedRow
 from bulkjobs.engine.plan import Plan, Terms
 from bulkjobs.engine.plan_estimate import Measured, plan_estimate_s
 from bulkjobs.engine.plan_rows import PlanRows
@@ -120,7 +120,7 @@ class Reconcile(Submit):
         slots = asyncio.Semaphore(_READERS)
         async for jobs in in_thread(expanded_again(self._files, self._expander)):
             works = []
-            for row in self._journal.unfinished(first, len(jobs)):
+            for row in self._pending.unfinished(first, len(jobs)):
                 spec = jobs[row.seq - first]
                 if spec is None or spec.digest != row.digest:
                     self.stop(inventory_changed())

@@ -17,6 +17,7 @@ from bulkjobs.engine.consent import MaxDelete, Refusal
 from bulkjobs.engine.ending import CODE_OF
 from bulkjobs.engine.equipment import Equipment
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned
+from bulkjobs.engine.journal.pending import Pending
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.looks import How
 from bulkjobs.engine.protocol import Finish
@@ -71,6 +72,7 @@ class Rollback:
     ) -> None:
         self._of = of
         self._journal = equipment.journal
+        self._pending = Pending(self._journal)
         self._settings = equipment.settings
         self._clock = equipment.clock
         self.tally = equipment.tally
@@ -223,7 +225,7 @@ class Rollback:
         await self._recorder.durable()
         left = self.tally.rows - self.tally.done
         if left:
-            unresolved = self._journal.unresolved_left()
+            unresolved = self._pending.unresolved_left()
             self.tally.outcomes[Outcome.UNRESOLVED] += unresolved
             self.tally.outcomes[Outcome.NOT_SENT] += left - unresolved
         stop = self._changer.stopped

@@ -19,6 +19,7 @@ from bulkjobs.engine.equipment import Equipment
 from bulkjobs.engine.feeding import Feeding, step_of
 from bulkjobs.engine.halt import HaltWatch
 from bulkjobs.engine.health import Health
+from bulkjobs.engine.journal.pending import Pending
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.pacing import AdaptiveLimiter, window_of
 from bulkjobs.engine.planning import Action, Moment
@@ -62,6 +63,7 @@ class Submit:
         self._files = files
         self._expander = expander
         self._journal = journal = equipment.journal
+        self._pending = Pending(self._journal)
         journal.rules = equipment.comparison.tag
         self._settings = settings = equipment.settings
         self.namespace = settings.namespace or namespace_of(file.location for file in files)
@@ -143,7 +145,7 @@ class Submit:
 
     async def _prepare(self) -> Moment:
         """Everything before the first send."""
-        self._journal.remember_wanted()
+        self._pending.remember_wanted()
         await self._wait_a_window()
         listed_at = self._clock.wall_ms()
         await self._list("listing")
@@ -193,7 +195,7 @@ class Submit:
     async def _wait_a_window(self) -> None:
         """A restart forgets what the last process sent: let its window pass."""
         window = window_of(self._settings.rate) if self._settings.rate is not None else WINDOW
-        last = self._journal.last_run_ended()
+        last = self._pending.last_run_ended()
         if last is None or abs(self._clock.wall_ms() - last) < window * 1000:
             await self._clock.sleep(max(0.0, self._begun + window - self._clock.monotonic()))
 
@@ -203,7 +205,7 @@ class Submit:
         async for page in self._reader.pages():
             pages += 1
             self.tally.listed += page.size
-            self._journal.remember_listed(page.jobs)
+            self._pending.remember_listed(page.jobs)
         self._sender.settling.resolver.pages = pages
         self._log.info("listed", jobs=self.tally.listed)
 
@@ -213,9 +215,9 @@ class Submit:
         moment = Moment(self._clock.wall_ms(), self._settings.settle)
         actions = dict.fromkeys(Action, 0)
         fresh, untried = array("Q"), array("Q")
-        rejected = self._journal.rejected_before()
+        rejected = self._pending.rejected_before()
         for first in range(0, self._checking.positions, _CHUNK):
-            for row in self._journal.unfinished(first, _CHUNK):
+            for row in self._pending.unfinished(first, _CHUNK):
                 step = step_of(row, moment)
                 actions[step.action] += 1
                 if step.action is Action.SEND:
@@ -291,6 +293,6 @@ class Submit:
         """Rows that were never taken up have no outcome of their own yet."""
         left = self.tally.rows - self.tally.done
         if left:
-            unresolved = self._journal.unresolved_left()
+            unresolved = self._pending.unresolved_left()
             self.tally.outcomes[Outcome.UNRESOLVED] += unresolved
             self.tally.outcomes[Outcome.NOT_SENT] += left - unresolved

@@ -12,6 +12,7 @@ import pytest
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.journal.history import History
 from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.pending import Pending
 from bulkjobs.engine.journal.schema import connect
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.planning import Known
@@ -103,7 +104,7 @@ class TestKilledRuns:
             put_row(journal, 0, "n1")
             put_row(journal, 1, "n4")
             await durable(journal)
-            assert journal.unresolved_left() == 1
+            assert Pending(journal).unresolved_left() == 1
             journal.end_run("halted", "why", 6, {"sends": 0}, 9_000)
         assert [(row.outcome, row.attempts) for row in _rows(state, "r2")] == [
             (Outcome.UNRESOLVED, 0),
@@ -166,45 +167,49 @@ class TestPlanning:
             put_job(journal, "n3")
             put_job(journal, "n4", relation=None)
             await durable(journal)
-            journal.remember_wanted()
+            Pending(journal).remember_wanted()
             listed = ListedJob("j5", "n5", "RUNNABLE", "u")
-            journal.remember_listed([listed, ListedJob("j6", "n5", None, None), ListedJob("j7", "n50", None, None)])
-            journal.remember_listed([ListedJob("j8", "n4", "DELETED", None)])
-            rows = journal.unfinished(0, 100)
+            Pending(journal).remember_listed(
+                [listed, ListedJob("j6", "n5", None, None), ListedJob("j7", "n50", None, None)]
+            )
+            Pending(journal).remember_listed([ListedJob("j8", "n4", "DELETED", None)])
+            rows = Pending(journal).unfinished(0, 100)
             assert [row.seq for row in rows] == [0, 2, 3, 4, 5]
             assert [row.open_attempt for row in rows] == [None, attempt, None, None, None]
             assert rows[2].known == Known("j1", "RUNNABLE", "u1", DIGEST, Relation.OURS_EQUAL, 4_000)
             assert rows[3].known == Known("j1", "RUNNABLE", "u1", DIGEST, None, 4_000)
             assert (rows[3].listed, rows[4].listed) == ((), (listed, ListedJob("j6", "n5", None, None)))
-            assert [row.seq for row in journal.unfinished(2, 2)] == [2, 3]
-            assert journal.rows_between(0, 3) == [0, 2]
+            assert [row.seq for row in Pending(journal).unfinished(2, 2)] == [2, 3]
+            assert Pending(journal).rows_between(0, 3) == [0, 2]
 
     async def test_open_attempts_of_names_that_are_not_listed_are_orphans(self, state: Path) -> None:
         await _killed(state)
         async with opened(state, run="r2") as journal:
             put_row(journal, 0, "n3")
             await durable(journal)
-            journal.remember_wanted()
-            assert [(orphan.attempt, orphan.name) for orphan in journal.open_attempts_elsewhere()] == [(1, "n1")]
+            Pending(journal).remember_wanted()
+            assert [(orphan.attempt, orphan.name) for orphan in Pending(journal).open_attempts_elsewhere()] == [
+                (1, "n1")
+            ]
 
     async def test_the_end_of_the_run_before_is_known_unless_it_was_killed(self, state: Path) -> None:
         async with opened(state) as journal:
-            assert journal.last_run_ended() == 0
+            assert Pending(journal).last_run_ended() == 0
             journal.end_run("halted", None, 5, {}, 7_000)
         async with opened(state, run="r2") as journal:
-            assert journal.last_run_ended() == 7_000
+            assert Pending(journal).last_run_ended() == 7_000
         async with opened(state, run="r3") as journal:
             journal.end_killed_runs()
-            assert journal.last_run_ended() is None
+            assert Pending(journal).last_run_ended() is None
 
     async def test_the_wanted_names_can_be_indexed_anew(self, state: Path) -> None:
         async with opened(state) as journal:
             for seq in (1, 2):
                 put_row(journal, seq)
                 await durable(journal)
-                journal.remember_wanted()
-                journal.remember_listed([ListedJob("j", "n2", None, None)])
-            assert [len(row.listed) for row in journal.unfinished(0, 9)] == [0, 1]
+                Pending(journal).remember_wanted()
+                Pending(journal).remember_listed([ListedJob("j", "n2", None, None)])
+            assert [len(row.listed) for row in Pending(journal).unfinished(0, 9)] == [0, 1]
 
     async def test_what_is_newly_known_of_a_name_replaces_what_was(self, state: Path) -> None:
         async with opened(state) as journal:
@@ -212,8 +217,8 @@ class TestPlanning:
             for job_id in ("j1", "j2"):
                 put_job(journal, "n1", job_id)
             await durable(journal)
-            journal.remember_wanted()
-            (row,) = journal.unfinished(0, 9)
+            Pending(journal).remember_wanted()
+            (row,) = Pending(journal).unfinished(0, 9)
             assert row.known is not None
             assert row.known.job_id == "j2"
 
@@ -226,9 +231,13 @@ class TestPlanning:
             for seq in (1, 2):
                 put_row(journal, seq)
             await durable(journal)
-            journal.remember_wanted()
-            assert [(row.open_attempt, row.known) for row in journal.unfinished(0, 9)] == [(None, None)] * 2
-            assert (journal.open_attempts_elsewhere(), journal.last_run_ended(), journal.unresolved_left()) == (
+            Pending(journal).remember_wanted()
+            assert [(row.open_attempt, row.known) for row in Pending(journal).unfinished(0, 9)] == [(None, None)] * 2
+            assert (
+                Pending(journal).open_attempts_elsewhere(),
+                Pending(journal).last_run_ended(),
+                Pending(journal).unresolved_left(),
+            ) == (
                 [],
                 0,
                 0,
@@ -245,13 +254,15 @@ class TestPlanning:
                     put_intent(journal, f"n{seq}", seq)
             await durable(journal)
             begun = time.process_time()
-            journal.remember_wanted()
-            journal.remember_listed([ListedJob(f"j{seq}", f"n{seq}", None, None) for seq in range(20_000)])
-            rows = list(itertools.chain.from_iterable(journal.unfinished(at, 2_000) for at in range(0, 20_000, 2_000)))
+            Pending(journal).remember_wanted()
+            Pending(journal).remember_listed([ListedJob(f"j{seq}", f"n{seq}", None, None) for seq in range(20_000)])
+            rows = list(
+                itertools.chain.from_iterable(Pending(journal).unfinished(at, 2_000) for at in range(0, 20_000, 2_000))
+            )
             assert len(rows) == 20_000
             assert all(row.listed and row.known for row in rows)
-            assert journal.unresolved_left() == 10_000
-            assert journal.open_attempts_elsewhere() == []
+            assert Pending(journal).unresolved_left() == 10_000
+            assert Pending(journal).open_attempts_elsewhere() == []
             journal.end_run("halted", None, 5, {}, 1)
             assert time.process_time() - begun < 5  # a scan for each row would take minutes
 
@@ -278,9 +289,9 @@ class TestWordsThatCannotHaveBeenWritten:
             put_row(journal, 0)
             put_job(journal, "n0", relation="ALMOST")
             await durable(journal)
-            journal.remember_wanted()
+            Pending(journal).remember_wanted()
             with pytest.raises(StateError, match="is damaged"):
-                journal.unfinished(0, 9)
+                Pending(journal).unfinished(0, 9)
 
 
 async def test_an_error_inside_a_transaction_leaves_the_journal_usable(state: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from bulkjobs.engine.journal.history import History
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.lock import Lock, is_held
+from bulkjobs.engine.journal.pending import Pending
 from bulkjobs.engine.journal.schema import VERSION, connect
 from bulkjobs.errors import StateBusy, StateError
 
@@ -37,8 +38,8 @@ def _open_names(path: Path) -> list[str]:
     journal = Journal(path)
     try:
         journal.scope = 1
-        journal.remember_wanted()
-        names = [attempt.name for attempt in journal.open_attempts_elsewhere()]
+        Pending(journal).remember_wanted()
+        names = [attempt.name for attempt in Pending(journal).open_attempts_elsewhere()]
     finally:
         asyncio.run(journal.close())
     with History(path) as history:

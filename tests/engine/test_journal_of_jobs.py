@@ -10,6 +10,7 @@ import pytest
 from bulkjobs.engine.journal.applied import Applied, AppliedJobs, DriftedRow, Owned, RowLine
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.lock import is_held
+from bulkjobs.engine.journal.pending import Pending
 from bulkjobs.engine.journal.schema import connect
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.journal.trail import Trails
@@ -117,7 +118,7 @@ class TestWhatWasLastApplied:
                 trails.trail(trails.run("r1"), "n1")
         async with opened(state, run="r2") as journal:
             await claim(journal, "jobs.csv")
-            journal.remember_wanted()
+            Pending(journal).remember_wanted()
             with pytest.raises(StateError, match="is damaged"):
                 AppliedJobs(journal).prunable("jobs.csv")
 
@@ -130,7 +131,7 @@ class TestWhatMayBePruned:
                 put_applied(journal, name, f"job-{name}")
         async with opened(state, run="r2") as journal:
             await claim(journal, "jobs.csv", "kept")
-            journal.remember_wanted()
+            Pending(journal).remember_wanted()
             jobs = AppliedJobs(journal)
             found = jobs.prunable("jobs.csv")
             assert found == [
@@ -147,7 +148,7 @@ class TestWhatMayBePruned:
             await claim(journal, "other.csv", "shared")
         async with opened(state, run="r3") as journal:
             await claim(journal, "jobs.csv")
-            journal.remember_wanted()
+            Pending(journal).remember_wanted()
             assert names_of(AppliedJobs(journal).prunable("jobs.csv")) == ["n1"]
 
     async def test_a_row_without_a_definition_claims_nothing(self, state: Path) -> None:
@@ -157,7 +158,7 @@ class TestWhatMayBePruned:
             await durable(journal)
             journal.put(Kind.CLAIM, journal.scope, "jobs.csv", journal.run)
             await durable(journal)
-            journal.remember_wanted()
+            Pending(journal).remember_wanted()
             assert journal.ask("SELECT * FROM claims") == []
 
     async def test_nothing_of_another_scope_is_touched(self, state: Path) -> None:
@@ -167,7 +168,7 @@ class TestWhatMayBePruned:
             put_intent(journal, "n2")
         async with opened(state, run="r2", account="another") as journal:
             await claim(journal, "jobs.csv")
-            journal.remember_wanted()
+            Pending(journal).remember_wanted()
             jobs = AppliedJobs(journal)
             assert (jobs.prunable("jobs.csv"), jobs.created_open("jobs.csv"), jobs.count("jobs.csv")) == ([], [], 0)
             assert not jobs.is_open("n2")
@@ -187,7 +188,7 @@ class TestWhatMayBePruned:
             put_end(journal, closed, "created", closed=True)
         async with opened(state, run="r2") as journal:
             await claim(journal, "jobs.csv", "kept")
-            journal.remember_wanted()
+            Pending(journal).remember_wanted()
             jobs = AppliedJobs(journal)
             assert names_of(jobs.prunable("jobs.csv")) == ["closed", "made", "update"]
             assert jobs.created_open("jobs.csv") == ["both", "open"]
@@ -204,7 +205,7 @@ class TestWhatMayBePruned:
             await claim(journal, "other.csv", "n1")
         async with opened(state, run="r3") as journal:
             await claim(journal, "jobs.csv")
-            journal.remember_wanted()
+            Pending(journal).remember_wanted()
             assert AppliedJobs(journal).created_open("jobs.csv") == ["n2"]
 
 

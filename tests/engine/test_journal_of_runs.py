@@ -10,6 +10,7 @@ import pytest
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.journal.history import History, has_run
 from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.pending import Pending
 from bulkjobs.engine.journal.schema import VERSION, connect
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.learned import Learned
@@ -128,20 +129,20 @@ class TestWanted:
             put_row(journal, 0)
             put_intent(journal, "n0", 0)
             await durable(journal)
-            journal.remember_wanted()
-            assert journal.open_attempts_elsewhere() == []
+            Pending(journal).remember_wanted()
+            assert Pending(journal).open_attempts_elsewhere() == []
             journal.begin_run("r2", "https://a", "x", "2025-03", state.parent, 1)
-            journal.remember_wanted()
-            assert [orphan.name for orphan in journal.open_attempts_elsewhere()] == ["n0"]
+            Pending(journal).remember_wanted()
+            assert [orphan.name for orphan in Pending(journal).open_attempts_elsewhere()] == ["n0"]
 
     async def test_of_a_job_that_is_listed_twice_the_later_word_counts(self, state: Path) -> None:
         async with opened(state) as journal:
             put_row(journal, 0)
             await durable(journal)
-            journal.remember_wanted()
+            Pending(journal).remember_wanted()
             for date in ("u1", "u2"):
-                journal.remember_listed([ListedJob("j0", "n0", "RUNNABLE", date)])
-            (row,) = journal.unfinished(0, 9)
+                Pending(journal).remember_listed([ListedJob("j0", "n0", "RUNNABLE", date)])
+            (row,) = Pending(journal).unfinished(0, 9)
             assert row.listed == (ListedJob("j0", "n0", "RUNNABLE", "u2"),)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.pending import Pending
 from bulkjobs.engine.journal.schema import connect
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.journal.writer import Writer
@@ -325,8 +326,8 @@ class TestProcesses:
             said += [int(line) for line in process.stdout if line.endswith("\n")]
         assert state.with_name("journal.db-wal").stat().st_size > 0
         async with opened(state, run="r2") as journal:
-            journal.remember_wanted()
-            assert {attempt.attempt for attempt in journal.open_attempts_elsewhere()} >= set(said)
+            Pending(journal).remember_wanted()
+            assert {attempt.attempt for attempt in Pending(journal).open_attempts_elsewhere()} >= set(said)
             assert journal.new_attempt() > max(said)
 
     @pytest.mark.parametrize("where", ["file size limit", "full file system"])

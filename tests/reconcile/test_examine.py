@@ -17,7 +17,7 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.examine import Examiner
 from bulkjobs.engine.health import Health
 from bulkjobs.engine.journal.applied import Applied, AppliedJobs, Owned
-from bulkjobs.engine.journal.journal import PlannedRow
+from bulkjobs.engine.journal.pending import PlannedRow
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.planned import Action, Planned
 from bulkjobs.engine.planning import Action as Next

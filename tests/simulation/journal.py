@@ -149,7 +149,7 @@ class SimJournal(Journal):
     def __init__(self, database: sqlite3.Connection) -> None:
         self.path = _PATH
         self._db = database
-        self._next_attempt = self._one("SELECT coalesce(max(id), 0) + 1 FROM attempts")
+        self._next_attempt = self.one("SELECT coalesce(max(id), 0) + 1 FROM attempts")
         self.scope = 0
         self.run = 0
         self._writer: Writer | None = None

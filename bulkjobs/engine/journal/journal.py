@@ -1,4 +1,4 @@
-"""``Journal``: opened by one process, asked by the planner, told by the runner."""
+"""``Journal``: opened by one process, told by the runner; what the planner asks of it is in ``pending``."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
-
-from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.engine.journal.lock import Lock
 from bulkjobs.engine.journal.schema import PROVED, connect, errors_of, make_ready, prepare
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.journal.writer import Writer
 from bulkjobs.engine.learned import Learned
-from bulkjobs.engine.planning import Known
-from bulkjobs.engine.protocol import Relation
-from bulkjobs.engine.records import ChangeKind, InventoryRecord
+from bulkjobs.engine.records import InventoryRecord
 from bulkjobs.errors import StateError, UsageError
 
 _CLOSE_ROWS = """
@@ -29,27 +23,6 @@ UPDATE rows SET outcome = {outcome}, attempts = {attempts}, first_sent_at = {fir
 WHERE run = ? AND outcome IS NULL
 """.format_map(PROVED)
 """A row without an outcome: what its attempts prove."""
-
-
-class PlannedRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of the current run beside all that is known of its name."""
-
-    seq: int
-    name: str
-    digest: bytes
-    open_attempt: int | None
-    known: Known | None
-    listed: tuple[ListedJob, ...]
-    open_change: ChangeKind | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAttempt:
-    """An attempt without a known end."""
-
-    attempt: int
-    name: str
-    change: ChangeKind | None = None
 
 
 class Journal:
@@ -75,7 +48,7 @@ class Journal:
         try:
             with errors_of(path):
                 prepare(self._db, path)
-            self._next_attempt: int = self._one("SELECT coalesce(max(id), 0) + 1 FROM attempts")
+            self._next_attempt: int = self.one("SELECT coalesce(max(id), 0) + 1 FROM attempts")
         except BaseException:
             self._db.close()
             self._lock.release()
@@ -123,7 +96,7 @@ class Journal:
         """Make this run and its scope the current ones. ``facts``: what is known of it before it begins."""
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO scopes (endpoint, account) VALUES (?, ?)", (endpoint, account))
-            scope = self._one("SELECT id FROM scopes WHERE endpoint = ? AND account = ?", endpoint, account)
+            scope = self.one("SELECT id FROM scopes WHERE endpoint = ? AND account = ?", endpoint, account)
             try:
                 cursor = db.execute(
                     "INSERT INTO runs (run_id, scope, api, folder, state, started_at, facts)"
@@ -140,7 +113,7 @@ class Journal:
     def is_new_scope(self) -> bool:
         """Whether this is the first run of its scope in a journal that knows others. Embedded services do not count."""
         return bool(
-            self._one(
+            self.one(
                 "SELECT NOT EXISTS (SELECT 1 FROM runs WHERE scope = ?1 AND id != ?2)"
                 " AND EXISTS (SELECT 1 FROM scopes WHERE id != ?1 AND endpoint NOT LIKE 'sandbox:%')",
                 self.scope,
@@ -176,7 +149,7 @@ class Journal:
         sql = "SELECT id, run_id, started_at FROM runs WHERE ended_at IS NULL AND id != ? ORDER BY id"
         rows = self.ask(sql, self.run)
         for run, _, started_at in rows:
-            last = self._one(
+            last = self.one(
                 "SELECT max(coalesce(max(ended_at), 0), coalesce(max(intended_at), 0), ?) FROM attempts WHERE run = ?",
                 started_at,
                 run,
@@ -205,100 +178,7 @@ class Journal:
                 (state, reason, exit_code, json.dumps(facts, sort_keys=True), now, run),
             )
 
-    # What the planner asks
-
-    def open_attempts_elsewhere(self) -> list[OpenAttempt]:
-        """Open attempts of this scope whose names the current run does not list (orphans)."""
-        rows = self.ask(
-            "SELECT a.id, a.name, a.kind FROM attempts a WHERE a.scope = ? AND a.closed = 0 AND NOT EXISTS"
-            " (SELECT 1 FROM temp.wanted w WHERE w.name = a.name) ORDER BY a.id",
-            self.scope,
-        )
-        with errors_of(self.path):
-            return [OpenAttempt(attempt, name, _change(kind)) for attempt, name, kind in rows]
-
-    def last_run_ended(self) -> int | None:
-        """When the run before this one in this scope had sent its last; 0 if there was none, None if it was killed.
-
-        The times of intents do not tell: an intent may wait long for its turn.
-        """
-        rows = self.ask(
-            "SELECT CASE WHEN state = 'killed' THEN NULL ELSE ended_at END FROM runs WHERE scope = ? AND id != ?"
-            " ORDER BY id DESC LIMIT 1",
-            self.scope,
-            self.run,
-        )
-        return rows[0][0] if rows else 0
-
-    def remember_wanted(self) -> None:
-        """Index the names of the current run, for this process only, anew. Comes before ``remember_listed``."""
-        with errors_of(self.path):
-            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (name TEXT PRIMARY KEY) WITHOUT ROWID")
-            self._db.execute(
-                "CREATE TEMP TABLE IF NOT EXISTS listed"
-                " (name TEXT, job_id TEXT, status TEXT, updated_date TEXT, PRIMARY KEY (name, job_id)) WITHOUT ROWID"
-            )
-            self._db.execute("DELETE FROM temp.wanted")
-            self._db.execute("DELETE FROM temp.listed")
-            self._db.execute("INSERT OR IGNORE INTO temp.wanted SELECT name FROM rows WHERE run = ?", (self.run,))
-
-    def remember_listed(self, jobs: Sequence[ListedJob]) -> None:
-        """Keep those jobs that are live and wanted beside the journal; what was kept stays."""
-        with errors_of(self.path):
-            self._db.executemany(
-                "INSERT OR REPLACE INTO temp.listed SELECT ?1, ?2, ?3, ?4"
-                " WHERE EXISTS (SELECT 1 FROM temp.wanted WHERE name = ?1)",
-                [(job.name, job.job_id, job.status, job.updated_date) for job in jobs if job.is_live],
-            )
-
-    def unfinished(self, first: int, count: int) -> list[PlannedRow]:
-        """Rows of the current run from ``first`` on, at most ``count``, that have no outcome yet."""
-        rows = self.ask(
-            "SELECT r.seq, r.name, r.digest, a.id, a.kind, j.job_id, j.status, j.updated_date, j.digest,"
-            " CASE WHEN j.rules IS ?5 THEN j.relation END, j.seen_at FROM rows r"
-            " LEFT JOIN attempts a ON a.scope = ?1 AND a.name = r.name AND a.closed = 0"
-            " LEFT JOIN jobs j ON j.scope = ?1 AND j.name = r.name"
-            " WHERE r.run = ?2 AND r.seq >= ?3 AND r.seq < ?4 AND r.outcome IS NULL ORDER BY r.seq",
-            self.scope,
-            self.run,
-            first,
-            first + count,
-            self.rules,
-        )
-        listed = self._listed(first, count)
-        with errors_of(self.path):
-            return [_planned(row, tuple(listed.get(row[1], ()))) for row in rows]
-
-    def _listed(self, first: int, count: int) -> dict[str, list[ListedJob]]:
-        found: dict[str, list[ListedJob]] = {}
-        for name, job_id, status, updated_date in self.ask(
-            "SELECT l.name, l.job_id, l.status, l.updated_date FROM rows r JOIN temp.listed l ON l.name = r.name"
-            " WHERE r.run = ? AND r.seq >= ? AND r.seq < ? AND r.outcome IS NULL",
-            self.run,
-            first,
-            first + count,
-        ):
-            found.setdefault(name, []).append(ListedJob(job_id, name, status, updated_date))
-        return found
-
-    def rejected_before(self) -> set[str]:
-        """Names of this scope whose create was rejected in some run."""
-        sql = "SELECT DISTINCT name FROM attempts WHERE scope = ? AND verdict = 'rejected'"
-        return {name for (name,) in self.ask(sql, self.scope)}
-
-    def rows_between(self, first: int, count: int) -> list[int]:
-        """The places of the rows of the current run that have no outcome yet."""
-        sql = "SELECT seq FROM rows WHERE run = ? AND seq >= ? AND seq < ? AND outcome IS NULL"
-        return [seq for (seq,) in self.ask(sql, self.run, first, first + count)]
-
-    def unresolved_left(self) -> int:
-        """Rows of the current run without an outcome whose name has an open attempt."""
-        return self._one(
-            "SELECT count(*) FROM attempts a JOIN rows r ON r.run = ? AND r.name = a.name AND r.outcome IS NULL"
-            " WHERE a.scope = ? AND a.closed = 0",
-            self.run,
-            self.scope,
-        )
+    # What all of it rests on
 
     def new_attempt(self) -> int:
         """The id of the next attempt."""
@@ -321,23 +201,19 @@ class Journal:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _one(self, sql: str, *parameters: object) -> int:
+    def one(self, sql: str, *parameters: object) -> int:
         with errors_of(self.path):
             return int(self._db.execute(sql, parameters).fetchone()[0])
+
+    def keep(self, sql: str, rows: Sequence[tuple[object, ...]] | None = None) -> None:
+        """Carry ``sql`` out, for each of ``rows``, in temporary tables: this process's alone. Raises StateError."""
+        with errors_of(self.path):
+            if rows is None:
+                self._db.execute(sql)
+            else:
+                self._db.executemany(sql, rows)
 
     def ask(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a question. Raises StateError."""
         with errors_of(self.path):
             return self._db.execute(sql, parameters).fetchall()
-
-
-def _planned(row: tuple[Any, ...], listed: tuple[ListedJob, ...]) -> PlannedRow:
-    seq, name, digest, attempt, kind, job_id, status, updated_date, known_digest, relation, seen_at = row
-    known = None
-    if job_id is not None:
-        known = Known(job_id, status, updated_date, known_digest, Relation[relation] if relation else None, seen_at)
-    return PlannedRow(seq, name, digest, attempt, known, listed, _change(kind))
-
-
-def _change(kind: str | None) -> ChangeKind | None:
-    return None if kind in (None, "create") else ChangeKind(kind)
