@@ -82,7 +82,7 @@ class Checking:
                 )
             self._journal.writer.put_all(Kind.ROW, records)
             self._tally.rows += len(records)
-            self.shapes.add(surveyed.expansion.jobs)
+            self.shapes.add(surveyed.expansion.shapes)
             self.positions += len(surveyed.chunk.rows)
             counts[surveyed.file] += len(surveyed.chunk.rows)
             if written is not None:
