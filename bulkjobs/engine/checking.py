@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 from bulkjobs.counted import counted
 from bulkjobs.engine.canary import Shapes
@@ -11,7 +12,9 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.ending import Result
 from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.rows_at_once import rows_at_once
 from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.journal.writer import Parameters
 from bulkjobs.engine.recorder import Recorder
 from bulkjobs.engine.records import InventoryRecord, Outcome
 from bulkjobs.engine.work import Stop, Tally
@@ -23,6 +26,7 @@ from bulkjobs.inventory.reader import InventoryFile
 from bulkjobs.settings import Settings
 
 _CHUNK = 2_000
+_Batch = tuple[Kind, list[Parameters]]
 
 
 class Checking:
@@ -52,41 +56,14 @@ class Checking:
         self._tally.phase = "checking"
         survey = Survey(self._files, self._expander, self._settings.max_problems)
         counts = [0] * len(self._files)
-        of_files: dict[int, Problem] = {}  # what is wrong with a whole file, for its rows that have nothing else
-        shard = self._settings.shard
         written: asyncio.Future[None] | None = None
-        async for surveyed in in_thread(iter(survey)):  # to its end even after a stop: every row is in the report
-            first_errors = _first_errors(surveyed)
-            for problem in surveyed.problems:
-                if problem.line is None and problem.severity == "error":
-                    of_files.setdefault(surveyed.file, problem)
-            records: list[tuple[object, ...]] = []
-            rows = zip(surveyed.chunk.lines, surveyed.expansion.names, surveyed.expansion.jobs, strict=True)
-            for seq, (line, name, job) in enumerate(rows, start=surveyed.first):
-                if shard is not None and not shard.holds(name):
-                    continue
-                found = first_errors.get(line) or (of_files.get(surveyed.file) if job is None else None)
-                is_invalid = job is None or found is not None
-                records.append(
-                    (
-                        self._journal.run,
-                        seq,
-                        surveyed.file,
-                        line,
-                        name,
-                        None if is_invalid or job is None else job.digest,
-                        Outcome.INVALID.value if is_invalid else None,
-                        found.code if found else None,
-                        found.message if found else None,
-                    )
-                )
-            self._journal.writer.put_all(Kind.ROW, records)
-            self._tally.rows += len(records)
-            self.shapes.add(surveyed.expansion.shapes)
-            self.positions += len(surveyed.chunk.rows)
-            counts[surveyed.file] += len(surveyed.chunk.rows)
+        # To its end even after a stop: every row is in the report.
+        async for records, rows in in_thread(self._records(survey, counts)):
+            for kind, batch in records:
+                self._journal.writer.put_all(kind, batch)
+            self._tally.rows += rows
             if written is not None:
-                await written  # while the next chunk is checked this one is written, and no more than that waits
+                await written  # while the next rows are checked these are written, and no more than that waits
             written = self._recorder.durable()
         await self._recorder.durable()
         self._journal.set_files(
@@ -96,6 +73,71 @@ class Checking:
             ]
         )
         return survey
+
+    def _records(self, survey: Survey, counts: list[int]) -> Iterator[tuple[list[_Batch], int]]:
+        """Rows for the journal and how many, some thousand at a time. ``counts``: rows of each file so far.
+
+        All in one thread: what is made of a row is used while the processor still has it at hand.
+        """
+        of_files: dict[int, Problem] = {}  # what is wrong with a whole file, for its rows that have nothing else
+        records: list[_Batch] = []
+        rows = 0
+        for surveyed in survey:
+            for problem in surveyed.problems:
+                if problem.line is None and problem.severity == "error":
+                    of_files.setdefault(surveyed.file, problem)
+            valid, invalid = self._sorted(surveyed)
+            if valid:
+                records.append((Kind.ROWS, [self._valid(surveyed, valid)]))
+            if invalid:
+                records.append((Kind.ROW, self._invalid(surveyed, invalid, of_files.get(surveyed.file))))
+            rows += len(valid) + len(invalid)
+            self.shapes.add(surveyed.expansion.shapes)
+            self.positions += len(surveyed.chunk.rows)
+            counts[surveyed.file] += len(surveyed.chunk.rows)
+            if rows >= _CHUNK:
+                yield records, rows
+                records, rows = [], 0
+        yield records, rows
+
+    def _sorted(self, surveyed: Surveyed) -> tuple[Sequence[int], Sequence[int]]:
+        """The rows of a chunk that are ours: those that are valid, and the others. By their place in it."""
+        lines, names, jobs = surveyed.chunk.lines, surveyed.expansion.names, surveyed.expansion.jobs
+        shard = self._settings.shard
+        ours: Sequence[int] = range(len(names))
+        if shard is not None:
+            ours = [i for i in ours if shard.holds(names[i])]
+        wrong = _first_errors(surveyed)
+        if not wrong and all(jobs):
+            return ours, ()
+        valid = [i for i in ours if jobs[i] is not None and lines[i] not in wrong]
+        return valid, sorted({*ours}.difference(valid))
+
+    def _valid(self, surveyed: Surveyed, rows: Sequence[int]) -> Parameters:
+        lines, names, jobs = surveyed.chunk.lines, surveyed.expansion.names, surveyed.expansion.jobs
+        if len(rows) < len(names):
+            lines, names, jobs = [lines[i] for i in rows], [names[i] for i in rows], [jobs[i] for i in rows]
+        return rows_at_once(
+            self._journal.run,
+            surveyed.file,
+            [surveyed.first + i for i in rows],
+            lines,
+            cast(Sequence[str], names),
+            [job.digest for job in jobs if job is not None],
+        )
+
+    def _invalid(self, surveyed: Surveyed, rows: Sequence[int], of_file: Problem | None) -> list[Parameters]:
+        """``of_file``: what is wrong with the whole file."""
+        first_errors = _first_errors(surveyed)
+        records: list[Parameters] = []
+        for i in rows:
+            line, name = surveyed.chunk.lines[i], surveyed.expansion.names[i]
+            found = first_errors.get(line) or of_file
+            code, message = (found.code, found.message) if found is not None else (None, None)
+            seq = surveyed.first + i
+            outcome = Outcome.INVALID.value
+            records.append((self._journal.run, seq, surveyed.file, line, name, None, outcome, code, message))
+        return records
 
     async def refuse(self, survey: Survey) -> Result:
         """The inventory has errors: nothing is sent, and every row says why."""
