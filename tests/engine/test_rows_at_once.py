@@ -32,7 +32,7 @@ async def test_they_are_the_same_rows_as_one_by_one(state: Path, seqs: Sequence[
     async with opened(state) as journal:
         for row in zip(seqs, [1] * len(seqs), lines, names, digests, strict=True):
             journal.put(Kind.ROW, journal.run, *row, None, None, None)
-        journal.put(Kind.ROWS, *rows_at_once(journal.run + 1, 1, seqs, lines, names, digests))
+        journal.put(Kind.ROWS, journal.run + 1, *rows_at_once(1, seqs, lines, names, digests))
         await durable(journal)
         one_by_one, at_once = (
             journal.ask("SELECT seq, file, line, name, digest, outcome, error, typeof(line), typeof(digest) FROM rows"
@@ -45,4 +45,4 @@ async def test_they_are_the_same_rows_as_one_by_one(state: Path, seqs: Sequence[
 
 def test_a_row_that_lacks_something_is_a_defect_and_not_a_shift_of_all_others() -> None:
     with pytest.raises(AssertionError):
-        rows_at_once(1, 0, [0, 1], [2, 3], ["a_1", "a_2"], _digests(["a_1"]))
+        rows_at_once(0, [0, 1], [2, 3], ["a_1", "a_2"], _digests(["a_1"]))

@@ -24,12 +24,15 @@ SQL = (
 
 
 def rows_at_once(
-    run: int, file: int, seqs: Sequence[int], lines: Sequence[int], names: Sequence[str], digests: Sequence[bytes]
+    file: int, seqs: Sequence[int], lines: Sequence[int], names: Sequence[str], digests: Sequence[bytes]
 ) -> tuple[object, ...]:
-    """The parameters of ``SQL``: rows that have a definition and no outcome. ``names`` are valid names of jobs."""
+    """The parameters of ``SQL`` but the first, the run: rows that have a definition and no outcome.
+
+    ``names`` are valid names of jobs.
+    """
     joined = b"".join(digests)
     assert len(seqs) == len(lines) == len(names) == len(joined) // _DIGEST
-    return run, _column(seqs), file, _column(lines), joined, msgspec.json.encode(names).decode()
+    return _column(seqs), file, _column(lines), joined, msgspec.json.encode(names).decode()
 
 
 def _column(numbers: Sequence[int]) -> bytes:
