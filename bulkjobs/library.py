@@ -21,6 +21,7 @@ from bulkjobs.dataflow.contract import Contract
 from bulkjobs.dataflow.credentials import find_credentials
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT, checked_endpoint
 from bulkjobs.dataflow.signature import Credentials
+from bulkjobs.engine.checked_rows import CheckedRows
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.ending import Result
 from bulkjobs.engine.equipment import Equipment
@@ -140,7 +141,14 @@ async def submit(
             if run is not None:
                 run.fail(error)
 
-        journal = Journal(places.state, f"run {run_id}").start(journal_failed)
+        expander = expander or Expander()
+        checked = CheckedRows(files, expander, settings)
+        checked.begin()  # while the journal is opened: of a large one that takes seconds
+        try:
+            journal = Journal(places.state, f"run {run_id}").start(journal_failed)
+        except BaseException:
+            checked.close()
+            raise
         folder = (places.report_dir / run_id).absolute()
         try:
             for killed in journal.end_killed_runs():
@@ -150,7 +158,7 @@ async def submit(
             if not target.sandbox and journal.is_new_scope():
                 log.warning("scope.new", endpoint=scope, account=target.account, known="other scopes only")
             equipment = Equipment(journal, client, settings, clock, tally, log, comparison)
-            run = Submit(files, expander or Expander(), equipment)
+            run = Submit(files, expander, equipment, checked=checked)
             if on_start is not None:
                 on_start(run, run_id)
             await write_missing_reports(journal, log)
@@ -160,6 +168,7 @@ async def submit(
             folder, summary = await asyncio.to_thread(render_again, places.state, run_id)
             journal.reported(run_id)
         finally:
+            checked.close()
             await journal.close()
     return Submitted(run_id, result, folder, summary)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Sequence
 
 from bulkjobs.counted import counted
 from bulkjobs.dataflow.contract import Api
 from bulkjobs.dataflow.replies import Verdict
 from bulkjobs.engine.protocol import RowState
-from bulkjobs.graph.spec import JobSpec
+from bulkjobs.graph.slots import is_constant
 
 SHAPES = 10
 """Distinct shapes that get a canary, at most."""
@@ -20,7 +19,6 @@ CROWD = 20
 
 _REACH = 10_000
 
-_DECIDES = re.compile(rb'"(?:type|dataType)":"([A-Z_]+)"')
 _OTHER = 255
 
 
@@ -28,14 +26,24 @@ class Shapes:
     """The shape of every row: its node types and data types, which is what a service may take or not."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bytes, ...], int] = {}
+        self._known: dict[Hashable, int] = {}
         self._of_rows = array("B")
 
-    def add(self, jobs: Iterable[JobSpec | None]) -> None:
+    def add(self, shapes: Sequence[Hashable]) -> None:
         """The next rows of the inventory."""
-        for job in jobs:
-            key = tuple(_DECIDES.findall(job.nodes)) if job is not None else ()
-            self._of_rows.append(self._known.setdefault(key, min(len(self._known), _OTHER)))
+        if is_constant(shapes):
+            self._of_rows.extend([self._number(shapes[0])] * len(shapes))
+        else:
+            self._of_rows.extend(map(self._number, shapes))
+
+    def _number(self, shape: Hashable) -> int:
+        number = self._known.get(shape)
+        if number is None:
+            number = len(self._known)
+            if number == _OTHER:  # no more are told apart, and no more are kept
+                return _OTHER
+            self._known[shape] = number
+        return number
 
     def canaries(self, rows: Sequence[int], more: int) -> list[int]:
         """Of ``rows``, those to create first: the first of each shape, and ``more``; two at least.

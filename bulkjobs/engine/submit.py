@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Sequence
 from bulkjobs.counted import counted
 from bulkjobs.engine.backoff import RetryBudget
 from bulkjobs.engine.canary import CROWD
+from bulkjobs.engine.checked_rows import CheckedRows
 from bulkjobs.engine.checking import Checking
 from bulkjobs.engine.ending import Result, exit_code_of, facts_of
 from bulkjobs.engine.equipment import Equipment
@@ -51,7 +52,8 @@ class Submit:
     """One run of ``submit``. ``journal`` is started and has begun the run; ``client`` is entered by the caller.
 
     ``tally`` may be read at any time; ``stop`` may be called at any time from the loop. ``limiter`` makes a limiter
-    for a rate: one for creates, one for reads. ``comparison``: the rules by which jobs are found equal.
+    for a rate: one for creates, one for reads. ``comparison``: the rules by which jobs are found equal. ``checked``:
+    the same files and expander, where checking them has begun.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Submit:
         files: Sequence[InventoryFile],
         expander: Expander,
         equipment: Equipment,
+        checked: CheckedRows | None = None,
     ) -> None:
         self._files = files
         self._expander = expander
@@ -72,7 +75,8 @@ class Submit:
         self.tally = tally = equipment.tally
         self._begun = clock.monotonic()
         self._recorder = equipment.recorder()
-        self._checking = Checking(files, expander, journal, self._recorder, settings, clock, tally)
+        checked = checked or CheckedRows(files, expander, settings)
+        self._checking = Checking(files, checked, journal, self._recorder, clock, tally)
         health = Health(settings.patience)
         self._control = control = equipment.rate_control()
         tally.rate = control.rate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from bulkjobs.graph.spec import JobSpec
@@ -23,10 +23,14 @@ class Use:
 
 @dataclass(slots=True)
 class Expansion:
-    """One entry a row of the chunk. ``jobs[i]`` is None where the row has an error; its name may still be known."""
+    """One entry a row of the chunk. ``jobs[i]`` is None where the row has an error; its name may still be known.
+
+    ``shapes[i]`` are the row's node types and data types, in their order: jobs of one shape, a service takes or not.
+    """
 
     names: list[str | None]
     jobs: list[JobSpec | None]
+    shapes: list[Hashable]
     problems: list[Problem] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
 
@@ -38,6 +42,7 @@ class ChunkWork:
         self._chunk = chunk
         self.names: list[str | None] = [None] * count
         self.jobs: list[JobSpec | None] = [None] * count
+        self.shapes: list[Hashable] = [()] * count
         self.bad = [False] * count
         self.problems: list[Problem] = []
         self.uses: list[Use] = []
@@ -53,7 +58,7 @@ class ChunkWork:
 
     def expansion(self) -> Expansion:
         """What came of the chunk."""
-        return Expansion(self.names, self.jobs, self.listed(), self.uses)
+        return Expansion(self.names, self.jobs, self.shapes, self.listed(), self.uses)
 
     def cell(self, i: int, column: str | None) -> str | None:
         """The cell as it stands, None if the row has none."""

@@ -16,7 +16,7 @@ from bulkjobs.graph.columns import NAME, NODES, required_columns, used_columns
 from bulkjobs.graph.headers import judge_header
 from bulkjobs.graph.job_names import JobNames
 from bulkjobs.graph.layout import BUILT_IN, Layout, load_layout
-from bulkjobs.graph.raw_nodes import addresses, encode_raw, judge_raw, read_nodes
+from bulkjobs.graph.raw_nodes import addresses, encode_raw, judge_raw, read_nodes, shape_of_raw
 from bulkjobs.graph.references import Text
 from bulkjobs.graph.shape import Shape
 from bulkjobs.graph.slots import Bad, Fragment, is_constant
@@ -171,6 +171,7 @@ class Expander:
                 work.say(i, NAME, "empty", "error", "`name` is empty", "a row with `nodes` needs a name of its own")
             if name is not None and not work.bad[i]:
                 work.jobs[i] = JobSpec(name, encode_raw(name, nodes))
+                work.shapes[i] = shape_of_raw(nodes)
                 is_told = any(verdict.code == OVERWRITES for verdict in verdicts)
                 for is_target, parts, update in addresses(nodes):
                     shown = b"" if is_told else update  # once a row is enough

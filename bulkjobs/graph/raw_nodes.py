@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import msgspec
 
@@ -44,6 +44,16 @@ def encode_raw(name: str, nodes: Sequence[Node]) -> bytes:
     parts = key_parts(str(node.id) for node in nodes)
     ids = {node.id: node_id(owner, parts[str(node.id)]) for node in nodes}
     return msgspec.json.encode([_renumbered(node, ids) for node in nodes])
+
+
+def shape_of_raw(nodes: Sequence[Node]) -> Hashable:
+    """The types and data types of the nodes, as ``template.Template.shape`` has them."""
+    words: list[bytes] = []
+    for node in nodes:
+        words.append(json_of(_word(node)))
+        if isinstance(node, SourceObs | TargetObs):
+            words.append(json_of(node.data_type))
+    return tuple(words)
 
 
 def addresses(nodes: Sequence[Node]) -> Iterator[tuple[bool, list[bytes], bytes]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import repeat
 from typing import cast
 
@@ -84,6 +84,22 @@ class Shape:
         else:
             for i, job in zip(rows, jobs, strict=True):
                 work.jobs[i] = job
+        self._note_shapes(work, rows, fragments)
+
+    def _note_shapes(self, work: ChunkWork, rows: Sequence[int], fragments: Mapping[Slot, Sequence[Fragment]]) -> None:
+        """Node types and data types of ``rows``: nearly always the same in a whole chunk."""
+        words = [fragments[word] if isinstance(word, Slot) else [word] for word in self.template.shape]
+        shapes: list[Hashable]
+        if all(map(is_constant, words)):
+            shapes = [tuple(word[0] for word in words)] * len(rows)
+        else:
+            each = [word if len(word) == len(rows) else repeat(word[0], len(rows)) for word in words]
+            shapes = list(zip(*each, strict=True))
+        if len(rows) == len(work.shapes):
+            work.shapes = shapes
+        else:
+            for i, shape in zip(rows, shapes, strict=True):
+                work.shapes[i] = shape
 
     def note_uses(self, work: ChunkWork, rows: Sequence[int], fragments: Mapping[Slot, Sequence[Fragment]]) -> None:
         """Where the jobs of ``rows`` read and write."""

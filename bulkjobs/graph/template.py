@@ -21,6 +21,8 @@ from bulkjobs.graph.wire import Key, json_of, keys_of
 
 _DECIDES_GRAPH = frozenset({Kind.FIELDS, Kind.NAMES, Kind.OBJECTS, Kind.FILTER})
 _FILTER_KEYS = ("filterType", "filterConditionList")
+_DATA_TYPE = "dataType"
+"""The key that, beside the nodes' types, decides whether a service takes jobs like this at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,15 @@ class Place:
 class Template:
     """``text % values`` is the JSON array of nodes; ``values`` holds what each of ``arguments`` gives for the row.
 
-    ``labels`` are the keys of its nodes in their order, ``graph`` the slots that decide which graph it is.
+    ``labels`` are the keys of its nodes in their order, ``graph`` the slots that decide which graph it is, ``shape``
+    its nodes' types and data types, each a slot or JSON text.
     """
 
     text: bytes
     arguments: tuple[Slot | Owner, ...]
     slots: tuple[Slot, ...]
     graph: tuple[Slot, ...]
+    shape: tuple[bytes | Slot, ...]
     labels: tuple[str, ...]
     nodes: tuple[LayoutNode, ...]
     places: tuple[Place, ...]
@@ -77,6 +81,7 @@ class _Compiler:
         self._parts = key_parts(self._all)
         self._pieces: list[Piece] = []
         self._values: dict[tuple[str, str], bytes | Slot] = {}
+        self._shape: list[bytes | Slot] = []
         self._optional = optional_columns(layout)
         self._stands_for = self._moved_up()
 
@@ -94,13 +99,16 @@ class _Compiler:
             arguments,
             slots,
             tuple(slot for slot in slots if slot.kind in _DECIDES_GRAPH),
+            tuple(self._shape),
             tuple(node.key for node in self._nodes),
             self._nodes,
             tuple(found for node in self._nodes if (found := self._place(node)) is not None),
         )
 
     def _node(self, node: LayoutNode) -> None:
-        self._pieces.append(b'{"type":%b,"id":' % json_of(node.type.__struct_config__.tag))
+        word = json_of(node.type.__struct_config__.tag)
+        self._shape.append(word)
+        self._pieces.append(b'{"type":%b,"id":' % word)
         self._id(node.key)
         self._pieces.append(b',"name":')
         self._value(node, Key("name", str, True), node.values.get("name", node.key))
@@ -213,6 +221,8 @@ class _Compiler:
             )
         self._pieces.append(piece)
         self._values[node.key, key.name] = piece
+        if key.name == _DATA_TYPE:
+            self._shape.append(piece)
 
     def _parse(self, value: object) -> Text:
         return parse_text(str(value), self._layout.variables)

@@ -33,7 +33,7 @@ async def _again(path: Path, endpoint: str, folder: Path) -> dict[str, float]:
 
     async def watch(run: Submit) -> None:
         while not tally.reads:  # noqa: ASYNC110  # a figure, not an event, is what the run shows
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
         seen.update(seconds=time.perf_counter() - begun, cpu=time.process_time() - cpu, peak=peak_bytes())
         run.stop(Stop("interrupted", "the benchmark has seen enough"))
 

@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,6 +55,10 @@ def surroundings() -> dict[str, object]:
         "umask": mask,
         "environment": dict(os.environ),
     }
+
+
+def open_files() -> set[str]:
+    return {os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()}
 
 
 async def rehearse(folder: Path) -> bulkjobs.Submitted:
@@ -123,6 +128,20 @@ async def test_a_cancelled_run_ends_and_leaves_no_task_and_a_state_that_goes_on(
         await run
     assert asyncio.all_tasks() == tasks
     assert (await rehearse(tmp_path)).result.exit_code is bulkjobs.ExitCode.OK
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list a process's open files")
+async def test_a_run_that_could_not_begin_leaves_no_thread_that_goes_on_reading(tmp_path: Path) -> None:
+    inventory = tmp_path / "many.csv"
+    header, *rows = SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)
+    inventory.write_text(header + rows[0] * 50_000, encoding="utf-8")
+    (tmp_path / "journal.db").write_text("no journal", encoding="utf-8")
+    with pytest.raises(bulkjobs.StateError):
+        await bulkjobs.submit(
+            [inventory], bulkjobs.Target(sandbox=True), bulkjobs.Places(tmp_path / "journal.db", tmp_path)
+        )
+    assert "head start" not in {thread.name for thread in threading.enumerate()}
+    assert str(inventory) not in open_files()
 
 
 def test_the_import_loads_and_configures_nothing() -> None:

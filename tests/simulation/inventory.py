@@ -65,7 +65,8 @@ class SimExpander:
     """Stands in for ``Expander``."""
 
     def expand(self, chunk: Chunk) -> Expansion:
-        return Expansion([row[0] for row in chunk.rows], [spec_of(row[0], row[1]) for row in chunk.rows])
+        specs = [spec_of(row[0], row[1]) for row in chunk.rows]
+        return Expansion([row[0] for row in chunk.rows], list(specs), [()] * len(specs))
 
 
 class SimSurvey:

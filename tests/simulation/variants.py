@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bulkjobs.dataflow.listing import Page
 from bulkjobs.dataflow.replies import Answer, Verdict
-from bulkjobs.engine import checking, health, protocol, reader, recorder, resolver, sender, submit
+from bulkjobs.engine import checked_rows, health, protocol, reader, recorder, resolver, sender, submit
 from bulkjobs.engine.protocol import Decision, Delay, Finish, RowState, Seen, Send
 from bulkjobs.engine.work import Work
 
@@ -34,7 +34,7 @@ class Variant:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """The engine with that rule broken, and without the survey, which costs more than a whole run here."""
-        patches = (*self.patches, (checking, "Survey", SimSurvey))
+        patches = (*self.patches, (checked_rows, "Survey", SimSurvey))
         kept = [(owner, name, getattr(owner, name)) for owner, name, _ in patches]
         for owner, name, replacement in patches:
             setattr(owner, name, replacement)

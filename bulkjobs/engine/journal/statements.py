@@ -4,32 +4,36 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from bulkjobs.engine.journal import rows_at_once
+
 
 class Kind(IntEnum):
     """The statements, in the order in which a batch runs them."""
 
     ROW = 0
-    ENDED = 1
-    CLOSED = 2
-    WITHDRAWN = 3
-    JOB = 4
-    FINISHED = 5
-    ORPHAN = 6
-    LOOKUP = 7
-    CLAIM = 8
-    APPLIED = 9
-    COMING = 10
-    FORGOTTEN = 11
-    DISOWNED = 12
-    REMOVED = 13
-    LEARNED = 14
-    INTENT = 15
-    CHANGE = 16
+    ROWS = 1
+    ENDED = 2
+    CLOSED = 3
+    WITHDRAWN = 4
+    JOB = 5
+    FINISHED = 6
+    ORPHAN = 7
+    LOOKUP = 8
+    CLAIM = 9
+    APPLIED = 10
+    COMING = 11
+    FORGOTTEN = 12
+    DISOWNED = 13
+    REMOVED = 14
+    LEARNED = 15
+    INTENT = 16
+    CHANGE = 17
 
 
 SQL = {
     Kind.ROW: "INSERT INTO rows (run, seq, file, line, name, digest, outcome, error_code, error)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    Kind.ROWS: rows_at_once.SQL,
     Kind.ENDED: "UPDATE attempts SET ended_at = ?, verdict = ?, http_status = ?, code = ?, message = ?,"
     " trace_id = ?, closed = ?, waited_ms = ? WHERE id = ?",
     Kind.CLOSED: "UPDATE attempts SET closed = 1 WHERE id = ?",
