@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -121,13 +121,13 @@ async def make_plan(
     with tempfile.TemporaryDirectory(prefix="bulkjobs-plan-") as folder:
         copy = Path(folder) / "journal.db"
         await asyncio.to_thread(_copy, around.places.state, copy)
-        places = Places(copy, Path(folder), "plan-only")
+        aside, run_id = named(replace(around, places=Places(copy, Path(folder), "plan-only")))
 
         async def look_only(_plan: Plan) -> Refusal:
             return Refusal(Stop("finished", "only planned"), ExitCode.OK)
 
         (run, result), _, _ = await _run(
-            inventories, around, places, expander, mode, look_only, tally or Tally(), on_start, renders=False
+            inventories, aside, run_id, expander, mode, look_only, tally or Tally(), on_start, renders=False
         )
     if result.problems and run.plan is None and result.exit_code is ExitCode.INVALID_INVENTORY:
         first = result.problems[0]
@@ -158,12 +158,11 @@ async def reconcile(
 
     Raises BulkJobsError when the run could not begin or its journal failed; everything else is in what it returns.
     """
-    places = _named(around)
+    around, run_id = named(around)
     (run, result), folder, summary = await _run(
-        inventories, around, places, expander, mode, approve, tally or Tally(), on_start
+        inventories, around, run_id, expander, mode, approve, tally or Tally(), on_start
     )
-    assert places.run_id is not None
-    return Ended(places.run_id, result.exit_code, result.stop, folder, summary, run.plan, result)
+    return Ended(run_id, result.exit_code, result.stop, folder, summary, run.plan, result)
 
 
 async def rollback(
@@ -179,8 +178,7 @@ async def rollback(
 
     Raises UsageError for a run that is not known in this scope, and BulkJobsError as ``reconcile``.
     """
-    places = _named(around)
-    assert places.run_id is not None
+    around, run_id = named(around)
     figures = tally or Tally()
 
     async def work(journal: Journal, client: DataFlowClient, started: Started) -> RolledBack:
@@ -189,14 +187,14 @@ async def rollback(
         await started(run)
         return await run.run()
 
-    ended, folder, summary = await _in_a_run(around, places, on_start, figures, work)
-    return Ended(places.run_id, ended.exit_code, ended.stop, folder, summary, candidates=ended.candidates)
+    ended, folder, summary = await _in_a_run(around, run_id, on_start, figures, work)
+    return Ended(run_id, ended.exit_code, ended.stop, folder, summary, candidates=ended.candidates)
 
 
 async def _run(
     inventories: Sequence[Path | InventoryFile],
     around: Around,
-    places: Places,
+    run_id: str,
     expander: Expander | None,
     mode: Mode | None,
     approve: Approve,
@@ -218,12 +216,12 @@ async def _run(
         await started(run)
         return run, await run.run()
 
-    return await _in_a_run(around, places, on_start, tally, work, renders=renders)
+    return await _in_a_run(around, run_id, on_start, tally, work, renders=renders)
 
 
 async def _in_a_run(
     around: Around,
-    places: Places,
+    run_id: str,
     on_start: OnStart | None,
     tally: Tally,
     work: Callable[[Journal, DataFlowClient, Started], Awaitable[R]],
@@ -231,8 +229,7 @@ async def _in_a_run(
     renders: bool = True,
 ) -> tuple[R, Path, Mapping[str, object]]:
     """Carry ``work`` out between an opened journal, in which a run has begun, and the run's report."""
-    assert places.run_id is not None
-    run_id, target, clock = places.run_id, around.target, around.clock
+    places, target, clock = around.places, around.target, around.clock
     current: list[Stoppable] = []
 
     def journal_failed(error: BulkJobsError) -> None:
@@ -272,10 +269,11 @@ async def _journal(places: Places, failed: Callable[[BulkJobsError], None]) -> A
         await journal.close()
 
 
-def _named(around: Around) -> Places:
+def named(around: Around) -> tuple[Around, str]:
+    """``around`` with the id of its run, which is made if none was given, and that id. Raises UsageError."""
     places = around.places
     run_id = checked_run_id(places.run_id) if places.run_id else new_run_id(around.clock.wall_ms(), places)
-    return Places(places.state, places.report_dir, run_id)
+    return replace(around, places=replace(places, run_id=run_id)), run_id
 
 
 def _copy(state: Path, copy: Path) -> None:

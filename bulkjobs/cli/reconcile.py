@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,19 +61,17 @@ def command(inventories: tuple[Path, ...], plan_file: Path | None, **given: Any)
 
 async def _reconcile(inventories: list[Path], plan_file: Path | None, given: dict[str, Any]) -> int:
     from bulkjobs.engine.plan import read_plan  # noqa: PLC0415  # not for --help
-    from bulkjobs.library import Places, checked_run_id, new_run_id  # noqa: PLC0415  # aiohttp, pandas
-    from bulkjobs.reconciliation import expect_nothing, hold_to, reconcile  # noqa: PLC0415
+    from bulkjobs.library import Places  # noqa: PLC0415  # aiohttp, pandas
+    from bulkjobs.reconciliation import expect_nothing, hold_to, named, reconcile  # noqa: PLC0415
 
     conditions: list[Approve] = []
     if plan_file is not None:
         conditions.append(hold_to(read_plan(plan_file)))
     if given["expect_no_changes"]:
         conditions.append(expect_nothing)
-    places = Places(given["state"], given["report_dir"])
+    places = Places(given["state"], given["report_dir"], given["run_id"])
     async with staged(given) as stage:
-        around = around_of(given, places, stage.log)
-        run_id = checked_run_id(given["run_id"]) if given["run_id"] else new_run_id(around.clock.wall_ms(), places)
-        around = replace(around, places=replace(places, run_id=run_id))
+        around, run_id = named(around_of(given, places, stage.log))
 
         async def approve(plan: Plan) -> Refusal | None:
             for condition in conditions:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,14 +61,12 @@ async def _rollback(run_id_of: str, given: dict[str, Any]) -> int:
     from bulkjobs.engine.consent import Refusal  # noqa: PLC0415  # not for --help
     from bulkjobs.engine.work import Stop  # noqa: PLC0415
     from bulkjobs.errors import ExitCode  # noqa: PLC0415
-    from bulkjobs.library import Places, checked_run_id, new_run_id  # noqa: PLC0415  # aiohttp, pandas
-    from bulkjobs.reconciliation import rollback  # noqa: PLC0415
+    from bulkjobs.library import Places  # noqa: PLC0415  # aiohttp, pandas
+    from bulkjobs.reconciliation import named, rollback  # noqa: PLC0415
 
-    places = Places(given["state"], given["report_dir"])
+    places = Places(given["state"], given["report_dir"], given["run_id"])
     async with staged(given) as stage:
-        around = around_of(given, places, stage.log)
-        run_id = checked_run_id(given["run_id"]) if given["run_id"] else new_run_id(around.clock.wall_ms(), places)
-        around = replace(around, places=replace(places, run_id=run_id))
+        around, run_id = named(around_of(given, places, stage.log))
 
         async def approve(candidates: Sequence[Candidate]) -> Refusal | None:
             deletes = sum(candidate.kept is None for candidate in candidates)
