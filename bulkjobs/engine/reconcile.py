@@ -20,7 +20,7 @@ from bulkjobs.engine.examine import Examiner
 from bulkjobs.engine.feeding import expanded_again, inventory_changed, step_of
 from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
-from bulkjobs.engine.journal.experience import odds_of_unknown
+from bulkjobs.engine.journal.experience import lost_before
 from bulkjobs.engine.journal.journal import PlannedRow
 from bulkjobs.engine.plan import Plan, Terms
 from bulkjobs.engine.plan_estimate import Measured, plan_estimate_s
@@ -188,7 +188,7 @@ class Reconcile(Submit):
             self._survey_s,
             pages,
             max(0, self.tally.reads - pages),
-            odds_of_unknown(self._journal),
+            lost_before(self._journal),
         )
         return Plan(
             self._terms(self.namespace, self._mode.prune, [(file.path, file.sha256 or "") for file in self._files]),
