@@ -96,7 +96,8 @@ class Reconcile(Submit):
             if self._refusal.stop.state != "finished":  # else nobody wanted more than the plan
                 self.stop(self._refusal.stop)
             return
-        self._claim()  # not sooner: a plan that is refused, of a mistyped namespace, must not hold names for ever
+        if not self._mode.only_checks:
+            self._claim()  # not sooner: a plan that is refused, of a mistyped namespace, must not hold names for ever
         await self._send(moment)
         if self._sender.stopped is None:
             await self._change()
