@@ -145,6 +145,16 @@ class TestGroups:
         await future
         assert _attempts(journal.path) == [(first, "n1", 1), (second, "n1", 0)]
 
+    async def test_records_that_come_together_are_all_written_in_their_order_between_those_before_and_after(
+        self, journal: Journal
+    ) -> None:
+        rows = [(journal.run, seq, 0, seq + 2, f"n{seq}", None, None, None, None) for seq in range(9)]
+        journal.put(Kind.ROW, *rows[0])
+        journal.writer.put_all(Kind.ROW, rows[1:8])
+        journal.put(Kind.ROW, *rows[8])
+        await journal.writer.durable()
+        assert journal.ask("SELECT seq, line, name FROM rows ORDER BY seq") == [(r[1], r[3], r[4]) for r in rows]
+
     async def test_records_of_one_kind_keep_their_order(self, journal: Journal) -> None:
         put_row(journal, 0)
         for outcome in ("rejected", "not_sent", "created"):
