@@ -95,10 +95,17 @@ class TestDurable:
 
 
 class _Counting(Writer):
-    commits = 0
+    """``sizes`` of its commits; ``asked`` once it has come to one."""
+
+    def __init__(self, path: Path) -> None:
+        self.sizes: list[int] = []
+        self.asked = threading.Event()
+        super().__init__(connect(path), path)
 
     def _commit(self, batch: list[list[tuple[Any, ...]]]) -> None:
-        self.commits += any(batch)
+        if any(batch):
+            self.sizes.append(sum(map(len, batch)))
+            self.asked.set()
         super()._commit(batch)
 
 
@@ -106,31 +113,43 @@ class TestGroups:
     async def test_twelve_thousand_records_that_wait_take_a_few_commits_and_none_is_lost(self, state: Path) -> None:
         async with opened(state) as journal:
             run = journal.run
-        writer = _Counting(connect(state), state)
+        writer = _Counting(state)
         with _held_up(state):
             for seq in range(12_345):
                 writer.put(Kind.ROW, (run, seq, 0, seq, f"n{seq}", DIGEST, None, None, None))
             last = writer.durable()
         await asyncio.wait_for(last, 20)
         await writer.close()
-        assert writer.commits <= 5
+        assert len(writer.sizes) <= 5
         with contextlib.closing(connect(state)) as other:
             assert other.execute("SELECT count(*) FROM rows").fetchone() == (12_345,)
 
     async def test_what_comes_while_a_commit_waits_is_written_in_batches_of_a_bounded_size(
-        self, journal: Journal, monkeypatch: pytest.MonkeyPatch
+        self, state: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("bulkjobs.engine.journal.writer._MAX_BATCH", 2)
-        asks = _asks(journal)
-        with _held_up(journal.path):
-            put_intent(journal, "n0")
-            await asyncio.sleep(0)  # a turn of the loop: it is handed over
-            assert await asyncio.to_thread(asks.wait, 20)
-            for index in range(1, 8):
-                put_intent(journal, f"n{index}")
-                await asyncio.sleep(0)
-        await journal.writer.durable()
-        assert [name for _, name, _ in _attempts(journal.path)] == [f"n{index}" for index in range(8)]
+        async with opened(state) as journal:
+            run = journal.run
+        writer = _Counting(state)
+        with _held_up(state):
+            for seq in range(8):
+                writer.put(Kind.ROW, (run, seq, 0, seq, f"n{seq}", DIGEST, None, None, None))
+                await asyncio.sleep(0)  # a turn of the loop: it is handed over
+                assert await asyncio.to_thread(writer.asked.wait, 20)
+        await writer.close()
+        assert writer.sizes == [1, 2, 2, 2, 1]
+        with contextlib.closing(connect(state)) as other:
+            assert other.execute("SELECT count(*) FROM rows").fetchone() == (8,)
+
+    async def test_once_it_is_closed_its_thread_is_gone_and_its_connection_too(self, state: Path) -> None:
+        async with opened(state):
+            pass
+        writer = _Counting(state)
+        writer.durable()
+        await writer.close()
+        assert not writer._thread.is_alive()
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            writer._connection.execute("SELECT 1")
 
     async def test_within_a_batch_an_end_comes_before_the_next_intent_of_its_name(self, journal: Journal) -> None:
         first = put_intent(journal, "n1")
