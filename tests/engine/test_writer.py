@@ -19,7 +19,7 @@ import pytest
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.schema import connect
 from bulkjobs.engine.journal.statements import Kind
-from bulkjobs.engine.journal.writer import Writer
+from bulkjobs.engine.journal.writer import _GATHER, _MANY, Writer
 from bulkjobs.errors import StateError
 
 from .conftest import DIGEST, opened, put_end, put_intent, put_row
@@ -141,6 +141,37 @@ class TestGroups:
         with contextlib.closing(connect(state)) as other:
             assert other.execute("SELECT count(*) FROM rows").fetchone() == (8,)
 
+    async def test_records_that_come_together_count_each_for_the_size_of_a_batch(
+        self, state: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bulkjobs.engine.journal.writer._MAX_BATCH", 2)
+        async with opened(state) as journal:
+            run = journal.run
+        rows = [(run, seq, 0, seq, f"n{seq}", DIGEST, None, None, None) for seq in range(6)]
+        writer = _Counting(state)
+        with _held_up(state):
+            for part in (rows[:1], rows[1:4], rows[4:]):
+                writer.put_all(Kind.ROW, part)
+                await asyncio.sleep(0)
+                assert await asyncio.to_thread(writer.asked.wait, 20)
+        await writer.close()
+        assert writer.sizes == [1, 3, 2]
+
+    @pytest.mark.parametrize(("count", "waits"), [(_MANY - 1, 0), (_MANY, 1)])
+    async def test_after_a_commit_of_many_records_and_of_no_fewer_the_next_ones_are_gathered_for_a_moment(
+        self, state: Path, monkeypatch: pytest.MonkeyPatch, count: int, waits: int
+    ) -> None:
+        slept: list[float] = []
+        monkeypatch.setattr("bulkjobs.engine.journal.writer.time.sleep", slept.append)
+        async with opened(state) as journal:
+            run = journal.run
+        writer = _Counting(state)
+        writer.put_all(Kind.ROW, [(run, n, 0, n, f"n{n}", DIGEST, None, None, None) for n in range(count)])
+        await writer.durable()
+        await writer.close()
+        assert len(slept) == waits
+        assert all(0 <= seconds <= _GATHER for seconds in slept)
+
     async def test_once_it_is_closed_its_thread_is_gone_and_its_connection_too(self, state: Path) -> None:
         async with opened(state):
             pass
@@ -219,6 +250,16 @@ BREAKS = ["trigger", "closed connection", "table gone", "not a number of SQLite'
 
 
 class TestFailure:
+    async def test_on_failure_is_told_nothing_while_all_goes_well(self, state: Path) -> None:
+        async with opened(state):
+            pass
+        told: list[StateError] = []
+        writer = Writer(connect(state), state, told.append)
+        await writer.durable()
+        await writer.close()
+        await asyncio.sleep(0)
+        assert told == []
+
     @pytest.mark.parametrize("how", BREAKS)
     async def test_every_waiter_is_told_and_on_failure_once_in_the_loop(self, state: Path, how: str) -> None:
         told: list[tuple[StateError, int]] = []
