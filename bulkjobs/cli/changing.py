@@ -95,7 +95,7 @@ def mode_of(given: Given) -> Mode:
     from bulkjobs.engine.consent import Mode  # noqa: PLC0415
 
     include = Leave(given["include_running"], given["include_edited"])
-    return Mode(given["prune"], max_delete_of(given["max_delete"]), include)
+    return Mode(given["prune"], max_delete_of(given["max_delete"]), include, bool(given.get("expect_no_changes")))
 
 
 def max_delete_of(text: str) -> MaxDelete:

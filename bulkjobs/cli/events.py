@@ -9,6 +9,7 @@ hold the run up; one that goes away, and a disk that is full, end the stream, ne
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -28,6 +29,8 @@ from bulkjobs.engine.work import Tally
 from bulkjobs.errors import StateError, UsageError
 
 STDOUT = "-"
+_DESCRIPTORS = Path("/dev/fd")
+_STREAMS = (Path("/dev/stdout"), Path("/dev/stderr"))
 _LATE = frozenset({Outcome.NOT_SENT, Outcome.INVALID, Outcome.UNRESOLVED})
 """Outcomes that a row may have without its run having come to it."""
 _KEYS = (
@@ -136,9 +139,12 @@ def open_events(where: str | None, run_id: str, files: Sequence[str]) -> Iterato
 
 
 def _opened(path: Path) -> int:
-    """A file for its owner only, made anew; a pipe or a device (``/dev/fd/3``) as it is."""
+    """A file for its owner only, made anew, no link to one; a pipe or a device as it is.
+
+    Links of the system's are followed, such as ``/dev/fd/3``. Below ``/dev/shm`` anybody may plant one.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
-    if path.parts[:2] != ("/", "dev"):
+    if path.parent != _DESCRIPTORS and path not in _STREAMS:
         flags |= os.O_NOFOLLOW
     try:
         descriptor = os.open(path, flags, 0o600)
@@ -146,8 +152,9 @@ def _opened(path: Path) -> int:
             os.ftruncate(descriptor, 0)
             os.fchmod(descriptor, 0o600)
     except OSError as error:
+        why = "is a symbolic link, and links are not followed" if error.errno == errno.ELOOP else error.strerror
         hint = "name a file that can be written, or - for standard output"
-        raise StateError(f"--json-events {path}: {error.strerror}", hint) from None
+        raise StateError(f"--json-events {path}: {why}", hint) from None
     return descriptor
 
 

@@ -21,6 +21,7 @@ from bulkjobs.counted import counted
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.estimate import estimate_s
 from bulkjobs.engine.records import SUCCEEDED
+from bulkjobs.engine.stragglers import Lost
 from bulkjobs.engine.work import Tally
 from bulkjobs.settings import Settings
 
@@ -130,7 +131,7 @@ class ProgressView:
             rate,
             self.settings.concurrency,
             tally.latency,
-            odds_of_unknown=min(odds, 0.9),
+            lost=Lost(min(odds, 0.9), silence=tally.silence),
             settle=self.settings.settle,
             reads=tally.looking + (0 if tally.to_send else waiting + tally.settling),
         )

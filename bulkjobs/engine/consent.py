@@ -49,11 +49,15 @@ class MaxDelete:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """What may be done. ``include``: jobs that are otherwise left alone."""
+    """What may be done. ``include``: jobs that are otherwise left alone.
+
+    ``only_checks``: no change is expected, so the run takes no names for its namespace either.
+    """
 
     prune: bool = False
     max_delete: MaxDelete = MaxDelete()
     include: Leave = NOTHING_MORE
+    only_checks: bool = False
 
 
 Approve = Callable[[Plan], Awaitable[Refusal | None]]

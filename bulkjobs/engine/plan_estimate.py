@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulkjobs.engine.estimate import estimate_s
+from bulkjobs.engine.stragglers import NONE_LOST, Lost
 
 _OF_AN_UPDATE = 3
 """Calls: the job is read, updated, and read back."""
@@ -15,8 +16,8 @@ _OF_A_DELETE = 2
 @dataclass(frozen=True, slots=True)
 class Measured:
     """``rate``: sends a second, permitted or learned; None: to be found out. ``latency``: of a call, ``survey``: of
-    checking the inventory, seconds. ``pages`` of the list, ``reads``: jobs that were compared. ``odds_of_unknown``:
-    of a send of the last runs.
+    checking the inventory, seconds. ``pages`` of the list, ``reads``: jobs that were compared. ``lost``: of what
+    the last runs sent.
     """
 
     rate: float | None
@@ -26,7 +27,7 @@ class Measured:
     survey: float = 0.0
     pages: int = 1
     reads: int = 0
-    odds_of_unknown: float = 0.0
+    lost: Lost = NONE_LOST
 
 
 def plan_estimate_s(creates: int, updates: int, deletes: int, measured: Measured) -> float:
@@ -37,7 +38,7 @@ def plan_estimate_s(creates: int, updates: int, deletes: int, measured: Measured
         rate,
         width,
         latency,
-        odds_of_unknown=measured.odds_of_unknown,
+        lost=measured.lost,
         settle=measured.settle,
         reads=measured.reads,
         listed_pages=measured.pages,
@@ -46,6 +47,6 @@ def plan_estimate_s(creates: int, updates: int, deletes: int, measured: Measured
     )
     for changes, calls in ((updates, _OF_AN_UPDATE), (deletes, _OF_A_DELETE)):
         if changes:
-            odds = measured.odds_of_unknown / calls  # only one of them is a write
-            total += estimate_s(calls * changes, rate, width, latency, odds_of_unknown=odds, settle=measured.settle)
+            lost = replace(measured.lost, unknown=measured.lost.unknown / calls)  # only one of them is a write
+            total += estimate_s(calls * changes, rate, width, latency, lost=lost, settle=measured.settle)
     return total

@@ -20,7 +20,7 @@ from bulkjobs.engine.examine import Examiner
 from bulkjobs.engine.feeding import expanded_again, inventory_changed, step_of
 from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
-from bulkjobs.engine.journal.experience import odds_of_unknown
+from bulkjobs.engine.journal.experience import lost_before
 from bulkjobs.engine.journal.pending import PlannedRow
 from bulkjobs.engine.plan import Plan, Terms
 from bulkjobs.engine.plan_estimate import Measured, plan_estimate_s
@@ -96,7 +96,8 @@ class Reconcile(Submit):
             if self._refusal.stop.state != "finished":  # else nobody wanted more than the plan
                 self.stop(self._refusal.stop)
             return
-        self._claim()  # not sooner: a plan that is refused, of a mistyped namespace, must not hold names for ever
+        if not self._mode.only_checks:
+            self._claim()  # not sooner: a plan that is refused, of a mistyped namespace, must not hold names for ever
         await self._send(moment)
         if self._sender.stopped is None:
             await self._change()
@@ -188,7 +189,7 @@ class Reconcile(Submit):
             self._survey_s,
             pages,
             max(0, self.tally.reads - pages),
-            odds_of_unknown(self._journal),
+            lost_before(self._journal),
         )
         return Plan(
             self._terms(self.namespace, self._mode.prune, [(file.path, file.sha256 or "") for file in self._files]),

@@ -16,7 +16,7 @@ from bulkjobs.graph.definition import remote_ids
 from bulkjobs.graph.ids import is_ours
 from bulkjobs.graph.spec import JobSpec
 
-_READERS = 16
+READERS = 16
 """Lookups in flight at a time; the limiter paces them."""
 
 _RECENT = 5_000
@@ -57,7 +57,7 @@ class Resolver:
     async def resolve(self, batch: Sequence[Work]) -> None:
         """Look up every row of ``batch``. Raises Fatal when the service will not answer any more."""
         lookups = [work for work in batch if work.listed is None]
-        slots = asyncio.Semaphore(_READERS)
+        slots = asyncio.Semaphore(READERS)
         if len(lookups) > 2 * self.pages:
             found = await self._two_passes({work.name for work in lookups})
         else:

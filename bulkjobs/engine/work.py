@@ -47,9 +47,9 @@ class Tally:
 
     ``settling``: rows that wait for their lookup, the last of them until ``settle_until`` (monotonic seconds);
     ``looking``: rows that are being looked up or read. ``latency``: of the last ten answers to sends or so.
-    ``unknown``: sends whose end no answer told. ``slots``: whether these were the limit. ``changes``: jobs to be
-    updated, or then to be deleted; ``changed`` of them have ended. ``on_outcome`` is told of every outcome as it is
-    recorded, where somebody asked for that.
+    ``unknown``: sends whose end no answer told, ``silence``: of the last ten of them or so, seconds until given up.
+    ``slots``: whether these were the limit. ``changes``: jobs to be updated, or then to be deleted; ``changed`` of
+    them have ended. ``on_outcome`` is told of every outcome as it is recorded, where somebody asked for that.
     """
 
     phase: str = "reading"
@@ -70,6 +70,7 @@ class Tally:
     rate: float = 0.0  # sends a second, permitted now
     latency: float = 0.0
     unknown: int = 0
+    silence: float | None = None
     slots: Slots = field(default_factory=Slots)
     changes: int = 0
     changed: int = 0
@@ -95,6 +96,7 @@ class Tally:
             self.latency += (0.1 if self.latency else 1.0) * (latency - self.latency)
         else:
             self.unknown += 1
+            self.silence = latency if self.silence is None else self.silence + 0.1 * (latency - self.silence)
 
 
 AGAIN = "run the same command again: rows that have their job are left alone"

@@ -71,8 +71,11 @@ class JobNames:
                 hint = "write a name: this layout has no bucket and prefix to make one from"
                 work.say(i, NAME, error.code, "error", error.message, hint)
             return
+        hint = error.hint
+        if self._names_itself and not name.isascii():
+            hint = f"{hint}; or leave the name out: then it is made from bucket and prefix"
         shown = "" if cell == name else f" (the name is {name[:120]!r})"
-        work.say(i, NAME, error.code, "error", error.message + shown, error.hint)
+        work.say(i, NAME, error.code, "error", error.message + shown, hint)
 
     def say_nameless(self, work: ChunkWork) -> None:
         """Rows without a name, since bucket or prefix is empty: mostly said of those, but they may be allowed to be."""

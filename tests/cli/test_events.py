@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,19 @@ def test_standard_output_cannot_be_both(run: Run, tmp_path: Path) -> None:
     assert ended.code == 2
     assert "both write to standard output" in ended.err
     assert "--json-events FILE" in ended.err
+
+
+@pytest.mark.parametrize("folder", ["/dev/shm", None])  # who may write to shared memory may plant links there
+def test_a_symbolic_link_is_not_followed(run: Run, tmp_path: Path, folder: str | None) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    inventory = write_csv(tmp_path / "jobs.csv", [row(1)])
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        (Path(place) / "events").symlink_to(victim)
+        ended = run("submit", inventory, *_QUICK, "--json-events", Path(place) / "events")
+    assert ended.code == 9
+    assert "is a symbolic link, and links are not followed" in ended.err
+    assert victim.read_text() == "mine"
 
 
 def test_a_place_that_cannot_be_written_is_an_error_before_anything_is_sent(run: Run, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ _MISTAKES: list[tuple[tuple[str, ...], int, str]] = [
     (("submit", "jobs.csv", "--sandbox", "--log-file", "no/log"), 9, "--log-file"),
     (("submit", "jobs.csv", "--sandbox", "--json", "--json-events", "-"), 2, "--json-events FILE"),
     (("submit", "jobs.csv", "--sandbox", "--plan", "jobs.csv"), 2, "bulkjobs plan"),
-    (("submit", "jobs.csv", "--sandbox", "--state", "half.ini"), 9, "restore a copy"),
+    (("submit", "jobs.csv", "--sandbox", "--state", "half.ini"), 9, "choose another file with --state FILE"),
     (("submit", "jobs.csv", "--sandbox", "--config", "none.toml"), 2, "TOML"),
     (("submit", "jobs.csv", "--sandbox", "--config", "half.ini"), 2, "rate = 20"),
     (("submit", "jobs.csv", "--sandbox", "--set", "env"), 2, "--set env=dev"),

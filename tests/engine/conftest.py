@@ -81,10 +81,10 @@ def put_row(journal: Journal, seq: int, name: str | None = None, outcome: str | 
     journal.put(Kind.ROW, journal.run, seq, 0, seq + 2, name or f"n{seq}", DIGEST, outcome, None, None)
 
 
-def put_intent(journal: Journal, name: str, seq: int | None = 0, at: int = 2_000) -> int:
-    """An intent; its id."""
+def put_intent(journal: Journal, name: str, seq: int | None = 0, at: int = 2_000, n: int = 1) -> int:
+    """An intent, the row's ``n``-th; its id."""
     attempt = journal.new_attempt()
-    journal.put(Kind.INTENT, attempt, journal.scope, journal.run, seq, name, 1, DIGEST, at)
+    journal.put(Kind.INTENT, attempt, journal.scope, journal.run, seq, name, n, DIGEST, at)
     return attempt
 
 

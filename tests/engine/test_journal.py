@@ -15,6 +15,7 @@ from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.pending import Pending
 from bulkjobs.engine.journal.schema import connect
 from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.journal.trail import Trails
 from bulkjobs.engine.planning import Known
 from bulkjobs.engine.protocol import Relation
 from bulkjobs.engine.records import InventoryRecord, Outcome, RowRecord
@@ -79,6 +80,13 @@ class TestKilledRuns:
         async with opened(state, run="r2") as journal:
             journal.end_killed_runs()
         assert before == _rows(state, "r1")
+
+    async def test_a_row_s_story_counts_what_its_report_counts(self, state: Path) -> None:
+        await _killed(state)
+        with Trails(state) as trails:
+            past = trails.run("r1")
+            told = [trails.trail(past, record.name or "").row for record in trails.rows(past)]
+        assert [(row.outcome, row.attempts, row.first_sent_at) for row in told] == PROVED
 
     async def test_a_killed_run_ended_when_it_was_last_heard_of(self, state: Path) -> None:
         await _killed(state)
@@ -180,6 +188,11 @@ class TestPlanning:
             assert rows[3].known == Known("j1", "RUNNABLE", "u1", DIGEST, None, 4_000)
             assert (rows[3].listed, rows[4].listed) == ((), (listed, ListedJob("j6", "n5", None, None)))
             assert [row.seq for row in Pending(journal).unfinished(2, 2)] == [2, 3]
+            assert [list(Pending(journal)._listed(first, count)) for first, count in ((0, 5), (5, 1), (6, 9))] == [
+                [],
+                ["n5"],
+                [],
+            ]
             assert Pending(journal).rows_between(0, 3) == [0, 2]
 
     async def test_open_attempts_of_names_that_are_not_listed_are_orphans(self, state: Path) -> None:

@@ -74,6 +74,10 @@ def _another_database(path: Path) -> None:
         other.commit()
 
 
+def _open_descriptors() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
+
+
 class TestNeverAFreshStartInSilence:
     @pytest.mark.parametrize("size", [0, 1, 99, 100, 4096, 4097, 8192, 20_000])
     def test_a_truncated_journal_is_refused(self, sound: Path, size: int) -> None:
@@ -90,6 +94,19 @@ class TestNeverAFreshStartInSilence:
         with pytest.raises(StateError, match="empty"):
             History(sound)
         assert log.exists()
+
+    @pytest.mark.parametrize("text", [b"name,bucket\n", b"{}", b"SQLite? no"])
+    def test_a_small_file_that_is_no_journal_is_called_that_and_not_damaged(self, state: Path, text: bytes) -> None:
+        state.parent.mkdir()
+        state.write_bytes(text)
+        assert _refused(state).message.endswith("is not a bulkjobs journal")
+        with pytest.raises(StateError, match="is not a bulkjobs journal"):
+            History(state)
+        assert state.read_bytes() == text
+
+    def test_what_is_left_of_a_journal_is_called_cut_short(self, sound: Path) -> None:
+        os.truncate(sound, 200)
+        assert "is damaged: it is cut short" in _refused(sound).message
 
     def test_a_log_without_its_journal_is_refused(self, sound: Path) -> None:
         sound.rename(sound.with_name("journal.db-wal"))
@@ -158,7 +175,8 @@ class TestNeverAFreshStartInSilence:
     def test_a_journal_that_cannot_be_made_leaves_nothing_half_made(
         self, state: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def full(_from: object, _to: object) -> None:
+        def full(new: Path, _to: object) -> None:
+            new.with_name(new.name + "-journal").write_bytes(b"of a process that was killed in its transaction")
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "rename", full)
@@ -283,8 +301,10 @@ class TestLock:
     def test_a_holder_without_a_name_is_another_process(self, state: Path) -> None:
         lock = Lock(state, "a")
         os.truncate(state.with_name("journal.db.lock"), 0)
+        before = _open_descriptors()
         with pytest.raises(StateBusy, match="in use by another process"):
             Lock(state, "b")
+        assert _open_descriptors() == before
         lock.release()
 
     def test_being_asked_about_does_not_look_like_being_held(
@@ -312,7 +332,9 @@ class TestLock:
             raise OSError(37, "No locks available")
 
         monkeypatch.setattr(f"bulkjobs.engine.journal.lock.{'fcntl' if call == 'flock' else 'os'}.{call}", broken)
+        before = _open_descriptors()
         with pytest.raises(StateError, match="No locks available") as raised:
             Lock(state, "a")
         assert raised.value.hint
         assert not is_held(state)
+        assert _open_descriptors() == before

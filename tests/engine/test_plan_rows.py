@@ -10,6 +10,7 @@ from bulkjobs.engine.plan import Plan, SavedPlan, Terms, what_changed
 from bulkjobs.engine.plan_estimate import Measured, plan_estimate_s
 from bulkjobs.engine.plan_rows import _BLOCK, _IN_MEMORY, PlanRows
 from bulkjobs.engine.planned import Action, Planned
+from bulkjobs.engine.stragglers import Lost
 from bulkjobs.engine.three_way import FieldChange, Side
 
 _DIFF = (
@@ -85,7 +86,7 @@ class TestEstimate:
         assert plan_estimate_s(0, 0, 200, self.measured) - nothing == pytest.approx(20, rel=0.1)
 
     def test_sends_of_unknown_end_wait_for_settle(self) -> None:
-        lossy = Measured(20.0, 32, 15.0, 0.05, odds_of_unknown=0.1)
+        lossy = Measured(20.0, 32, 15.0, 0.05, lost=Lost(0.1))
         for counts in ((200, 0, 0), (0, 200, 0), (0, 0, 200)):
             assert plan_estimate_s(*counts, lossy) > plan_estimate_s(*counts, self.measured) + 15
 

@@ -20,7 +20,7 @@ from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.pending import Pending
 from bulkjobs.engine.journal.schema import connect
 from bulkjobs.engine.journal.statements import Kind
-from bulkjobs.engine.journal.writer import Writer
+from bulkjobs.engine.journal.writer import _GATHER, _MANY, Writer
 from bulkjobs.errors import StateError
 
 from .conftest import DIGEST, opened, put_end, put_intent, put_row
@@ -96,10 +96,17 @@ class TestDurable:
 
 
 class _Counting(Writer):
-    commits = 0
+    """``sizes`` of its commits; ``asked`` once it has come to one."""
+
+    def __init__(self, path: Path) -> None:
+        self.sizes: list[int] = []
+        self.asked = threading.Event()
+        super().__init__(connect(path), path)
 
     def _commit(self, batch: list[list[tuple[Any, ...]]]) -> None:
-        self.commits += any(batch)
+        if any(batch):
+            self.sizes.append(sum(map(len, batch)))
+            self.asked.set()
         super()._commit(batch)
 
 
@@ -107,31 +114,74 @@ class TestGroups:
     async def test_twelve_thousand_records_that_wait_take_a_few_commits_and_none_is_lost(self, state: Path) -> None:
         async with opened(state) as journal:
             run = journal.run
-        writer = _Counting(connect(state), state)
+        writer = _Counting(state)
         with _held_up(state):
             for seq in range(12_345):
                 writer.put(Kind.ROW, (run, seq, 0, seq, f"n{seq}", DIGEST, None, None, None))
             last = writer.durable()
         await asyncio.wait_for(last, 20)
         await writer.close()
-        assert writer.commits <= 5
+        assert len(writer.sizes) <= 5
         with contextlib.closing(connect(state)) as other:
             assert other.execute("SELECT count(*) FROM rows").fetchone() == (12_345,)
 
     async def test_what_comes_while_a_commit_waits_is_written_in_batches_of_a_bounded_size(
-        self, journal: Journal, monkeypatch: pytest.MonkeyPatch
+        self, state: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("bulkjobs.engine.journal.writer._MAX_BATCH", 2)
-        asks = _asks(journal)
-        with _held_up(journal.path):
-            put_intent(journal, "n0")
-            await asyncio.sleep(0)  # a turn of the loop: it is handed over
-            assert await asyncio.to_thread(asks.wait, 20)
-            for index in range(1, 8):
-                put_intent(journal, f"n{index}")
+        async with opened(state) as journal:
+            run = journal.run
+        writer = _Counting(state)
+        with _held_up(state):
+            for seq in range(8):
+                writer.put(Kind.ROW, (run, seq, 0, seq, f"n{seq}", DIGEST, None, None, None))
+                await asyncio.sleep(0)  # a turn of the loop: it is handed over
+                assert await asyncio.to_thread(writer.asked.wait, 20)
+        await writer.close()
+        assert writer.sizes == [1, 2, 2, 2, 1]
+        with contextlib.closing(connect(state)) as other:
+            assert other.execute("SELECT count(*) FROM rows").fetchone() == (8,)
+
+    async def test_records_that_come_together_count_each_for_the_size_of_a_batch(
+        self, state: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bulkjobs.engine.journal.writer._MAX_BATCH", 2)
+        async with opened(state) as journal:
+            run = journal.run
+        rows = [(run, seq, 0, seq, f"n{seq}", DIGEST, None, None, None) for seq in range(6)]
+        writer = _Counting(state)
+        with _held_up(state):
+            for part in (rows[:1], rows[1:4], rows[4:]):
+                writer.put_all(Kind.ROW, part)
                 await asyncio.sleep(0)
-        await journal.writer.durable()
-        assert [name for _, name, _ in _attempts(journal.path)] == [f"n{index}" for index in range(8)]
+                assert await asyncio.to_thread(writer.asked.wait, 20)
+        await writer.close()
+        assert writer.sizes == [1, 3, 2]
+
+    @pytest.mark.parametrize(("count", "waits"), [(_MANY - 1, 0), (_MANY, 1)])
+    async def test_after_a_commit_of_many_records_and_of_no_fewer_the_next_ones_are_gathered_for_a_moment(
+        self, state: Path, monkeypatch: pytest.MonkeyPatch, count: int, waits: int
+    ) -> None:
+        slept: list[float] = []
+        monkeypatch.setattr("bulkjobs.engine.journal.writer.time.sleep", slept.append)
+        async with opened(state) as journal:
+            run = journal.run
+        writer = _Counting(state)
+        writer.put_all(Kind.ROW, [(run, n, 0, n, f"n{n}", DIGEST, None, None, None) for n in range(count)])
+        await writer.durable()
+        await writer.close()
+        assert len(slept) == waits
+        assert all(0 <= seconds <= _GATHER for seconds in slept)
+
+    async def test_once_it_is_closed_its_thread_is_gone_and_its_connection_too(self, state: Path) -> None:
+        async with opened(state):
+            pass
+        writer = _Counting(state)
+        writer.durable()
+        await writer.close()
+        assert not writer._thread.is_alive()
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            writer._connection.execute("SELECT 1")
 
     async def test_within_a_batch_an_end_comes_before_the_next_intent_of_its_name(self, journal: Journal) -> None:
         first = put_intent(journal, "n1")
@@ -145,6 +195,16 @@ class TestGroups:
             future = journal.writer.durable()
         await future
         assert _attempts(journal.path) == [(first, "n1", 1), (second, "n1", 0)]
+
+    async def test_records_that_come_together_are_all_written_in_their_order_between_those_before_and_after(
+        self, journal: Journal
+    ) -> None:
+        rows = [(journal.run, seq, 0, seq + 2, f"n{seq}", None, None, None, None) for seq in range(9)]
+        journal.put(Kind.ROW, *rows[0])
+        journal.writer.put_all(Kind.ROW, rows[1:8])
+        journal.put(Kind.ROW, *rows[8])
+        await journal.writer.durable()
+        assert journal.ask("SELECT seq, line, name FROM rows ORDER BY seq") == [(r[1], r[3], r[4]) for r in rows]
 
     async def test_records_of_one_kind_keep_their_order(self, journal: Journal) -> None:
         put_row(journal, 0)
@@ -191,6 +251,16 @@ BREAKS = ["trigger", "closed connection", "table gone", "not a number of SQLite'
 
 
 class TestFailure:
+    async def test_on_failure_is_told_nothing_while_all_goes_well(self, state: Path) -> None:
+        async with opened(state):
+            pass
+        told: list[StateError] = []
+        writer = Writer(connect(state), state, told.append)
+        await writer.durable()
+        await writer.close()
+        await asyncio.sleep(0)
+        assert told == []
+
     @pytest.mark.parametrize("how", BREAKS)
     async def test_every_waiter_is_told_and_on_failure_once_in_the_loop(self, state: Path, how: str) -> None:
         told: list[tuple[StateError, int]] = []

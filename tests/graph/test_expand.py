@@ -281,6 +281,14 @@ def test_a_row_without_a_name_is_named_by_bucket_and_prefix() -> None:
         assert job.name == default_name("shop-raw", "orders")
 
 
+def test_a_name_of_other_letters_may_be_left_out_where_bucket_and_prefix_make_one() -> None:
+    (problem,) = expand(GOOD | {"name": "주문"}).problems
+    assert (problem.column, problem.code) == ("name", "bad-name")
+    assert (problem.hint or "").endswith("; or leave the name out: then it is made from bucket and prefix")
+    (problem,) = expand({"name": "주문", "table": "t"}, by=layout(MYSQL + TARGET)).problems
+    assert "leave" not in (problem.hint or ""), "this layout has no bucket and prefix"
+
+
 def test_a_row_that_cannot_be_named_says_why_once() -> None:
     assert codes(expand(GOOD | {"name": "", "bucket": ""})) == [("bucket", "empty")]
 

@@ -103,10 +103,13 @@ class TestPrune:
         await stage.reconciled(other, "--prune", "--max-delete", "9", "--namespace", "a new one")
         assert set(await stage.service.jobs()) == {"alpha", "bravo", "delta"}
 
-    async def test_a_refused_run_of_a_mistyped_namespace_holds_no_names(self, stage: Stage) -> None:
-        stage.write({**THREE, "delta": "D"})
+    @pytest.mark.parametrize(("more", "code"), [({"delta": "D"}, 10), ({}, 0)], ids=["refused", "nothing pending"])
+    async def test_a_check_of_a_mistyped_namespace_holds_no_names(
+        self, stage: Stage, more: dict[str, str], code: int
+    ) -> None:
+        stage.write({**THREE, **more})
         ran = await stage.run("reconcile", "--yes", "--namespace", "typo", "--expect-no-changes")
-        assert ran.code == 10
+        assert ran.code == code
         stage.write({"alpha": "A"})
         said = (await stage.run("plan", "--prune")).said()
         assert "reconcile would refuse it: 2 jobs would be deleted, more than --max-delete 10%" in said

@@ -326,6 +326,34 @@ class TestDeletesAfterAnOpenCreate:
         assert (open_names(opened), "charlie" in opened.seen()) == (["charlie"], True)
 
 
+class TestDeletesAfterAnOpenUpdate:
+    def test_a_job_whose_update_has_no_known_end_is_not_deleted_however_well_it_is_known(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.reconcile()
+        world.values["charlie"] = "2"
+        world.reconcile(first("PUT", "kill-before"))
+        del world.values["charlie"]
+        assert open_names(world) == ["charlie"]
+
+        async def blinds(_plan: Plan) -> Refusal | None:
+            replying(world, monkeypatch, "get", "charlie", gateway(422, "100", "no", "no"))
+            return None
+
+        ended = world.reconcile(approve=blinds, max_attempts=2)
+        assert removals(world) == [("charlie", "unresolved", "open")]
+        assert ended.exit_code is ExitCode.UNRESOLVED
+        assert open_names(world) == ["charlie"]
+        assert world.waited("DELETE") == []
+
+    def test_an_update_overwrites_what_was_edited_by_hand_before_the_plan(self, world: World) -> None:
+        world.reconcile()
+        world._time += 10  # its dates have no fractions
+        world.edit("alpha", "by hand")
+        assert world.reconcile().exit_code is ExitCode.OK
+        assert world.seen() == THREE
+
+
 class TestRollback:
     def test_one_that_is_refused_deletes_nothing(self, world: World) -> None:
         async def no(_candidates: object) -> Refusal | None:

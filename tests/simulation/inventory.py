@@ -51,13 +51,14 @@ class SimFile:
 
     path = location = "inventory"
     sha256 = "0" * 64
+    chunk = 4
 
     def __init__(self, rows: Sequence[tuple[str, str]]) -> None:
         self.rows = rows
 
     def chunks(self) -> Iterator[Chunk]:
-        for first in range(0, len(self.rows), 4):
-            rows = self.rows[first : first + 4]
+        for first in range(0, len(self.rows), self.chunk):
+            rows = self.rows[first : first + self.chunk]
             yield Chunk(self.path, _HEADER, [first + i + 2 for i in range(len(rows))], rows)
 
 

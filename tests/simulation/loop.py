@@ -18,7 +18,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 ENOUGH = 40_000
-"""Steps after which a run is taken for endless: an undisturbed one takes a few hundred."""
+"""Steps after which a schedule's run is taken for endless: an undisturbed one takes a few hundred."""
 
 
 class Crashed(Exception):
@@ -59,6 +59,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def __init__(self, now: float) -> None:
         self._now = now
         self.at_step: dict[int, Callable[[], None]] = {}
+        self.enough = ENOUGH
         self._ready: deque[_Handle] = deque()
         self._timers: list[tuple[float, int, _Handle]] = []
         self._numbers = 0
@@ -102,8 +103,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                     handle.callback(*handle.args)
                 except Exception as error:  # as a loop takes it: told, and gone on
                     self.call_exception_handler({"message": f"in {handle.callback}", "exception": error})
-            if self.steps > ENOUGH:
-                raise Hangs(f"still going on after {ENOUGH} steps")
+            if self.steps > self.enough:
+                raise Hangs(f"still going on after {self.steps} steps")
 
     def _bury(self) -> None:
         """Take down what still runs without letting it act: ``is_dead`` tells the journal and the service."""

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.stragglers import NONE_LOST, Lost
 
 _RUNS = 5
 _ENOUGH = 20
 """Sends below which nothing is concluded."""
 
 
-def odds_of_unknown(journal: Journal) -> float:
-    """The share of the last runs' sends whose end no answer told; 0 if there were too few to say."""
+def lost_before(journal: Journal) -> Lost:
+    """What became of the last runs' sends whose end no answer told; none of them where there were too few to say.
+
+    What is not known of a run that was killed is unknown, too, but it says nothing of how long an answer is waited for.
+    """
     rows = journal.ask(
-        "SELECT count(*), coalesce(sum(verdict IS NULL OR verdict = 'unknown'), 0) FROM attempts WHERE run IN"
-        " (SELECT id FROM runs WHERE scope = ? AND id != ? ORDER BY id DESC LIMIT ?)"
+        "SELECT count(*), coalesce(sum(verdict IS NULL OR verdict = 'unknown'), 0),"
+        " coalesce(sum(verdict = 'unknown'), 0),"
+        " avg(CASE WHEN verdict = 'unknown' THEN max(0, ended_at - intended_at - coalesce(waited_ms, 0)) END),"
+        " coalesce(sum(CASE WHEN verdict = 'unknown' THEN EXISTS (SELECT 1 FROM rows r WHERE r.run = a.run"
+        " AND r.seq = a.seq AND r.outcome = 'adopted' AND r.attempts = a.n) END), 0)"
+        " FROM attempts a WHERE run IN (SELECT id FROM runs WHERE scope = ? AND id != ? ORDER BY id DESC LIMIT ?)"
         " AND (verdict IS NULL OR verdict NOT IN ('throttled', 'not_sent'))",
         journal.scope,
         journal.run,
         _RUNS,
     )
-    ((sends, unknown),) = rows
-    return float(unknown / sends) if sends >= _ENOUGH else 0.0
+    ((sends, unknown, told, silence_ms, made),) = rows
+    if sends < _ENOUGH:
+        return NONE_LOST
+    return Lost(
+        unknown / sends,
+        made / told if told >= _ENOUGH else NONE_LOST.made,
+        silence_ms / 1000 if silence_ms is not None else None,
+    )

@@ -22,6 +22,7 @@ from bulkjobs.errors import StateError
 APPLICATION_ID = 0x626A6F62  # "bjob"
 VERSION = 5
 _SMALLEST_PAGE = 512  # bytes, of any SQLite database
+_MAGIC = b"SQLite format 3\0"
 
 _ELSEWHERE = "choose another file with --state FILE"
 
@@ -119,8 +120,17 @@ def refuse_empty(path: Path) -> None:
 
     SQLite would also delete the write-ahead log beside it.
     """
-    if path.stat().st_size < _SMALLEST_PAGE:
+    size = path.stat().st_size
+    if not size:
         raise damaged(path, "it is empty")
+    if size < _SMALLEST_PAGE:
+        try:
+            head = path.read_bytes()[: len(_MAGIC)]
+        except OSError as error:
+            raise StateError(f"state file {path}: cannot be read: {error.strerror}", _ELSEWHERE) from None
+        if not _MAGIC.startswith(head):
+            raise StateError(f"state file {path}: is not a bulkjobs journal", _ELSEWHERE)
+        raise damaged(path, "it is cut short")
 
 
 def _create(path: Path) -> None:
