@@ -21,11 +21,12 @@ What no client can do, and what is asked instead:
 * 2 % of the steady part at a limit of 2 are two requests a minute, so that one probe may cost all of it: one refused
   request in the part is always allowed.
 * A limit that rises is noticed only by asking for more, and each question may cost a refusal: at 2 % that is one
-  question in 50 requests. So the time after a rise is ``_WARM_UP`` and the time of 50 requests at the old limit, and over the whole run
-  the rise counts from ``_NOTICE`` seconds and those 50 requests later.
+  question in 50 requests. So the time after a rise is ``_WARM_UP`` and the time of 50 requests at the old limit, and
+  over the whole run the rise counts from ``_NOTICE`` seconds and those 50 requests later.
 * A limit that falls is noticed by the first refusal, a round trip after the fall, and as the rate is cut but once a
   second, a second of requests may be refused before the second cut: in the time after a fall the old limit's requests
-  of a round trip and a second, and 2 % of the others, may be refused.
+  of a round trip and a second, and 2 % of the others, at least one, may be refused. A window that is full when the
+  limit falls admits nothing until it has room again: over the whole run that is not counted.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Protocol
 
@@ -309,7 +311,7 @@ def _long(world: World, seed: int) -> Missed:
         change, again = parts[0][1], parts[1][0]
         sent = play.count("admitted", change, again) + play.count("refused", change, again)
         unavoidable = world.limit * (world.round_trip + 1)
-        figures["fall"] = play.count("refused", change, again) / (unavoidable + 0.02 * sent)
+        figures["fall"] = play.count("refused", change, again) / (unavoidable + max(1.0, 0.02 * sent))
     return figures
 
 
@@ -320,8 +322,8 @@ def _worst(play: Play, since: float, until: float, limit: float) -> float:
 
 def _between_cuts(play: Play) -> float:
     """The shortest time between two cuts."""
-    cuts = [at for (_, before), (at, rate) in zip(play.rates, play.rates[1:], strict=False) if rate < 0.99 * before]
-    return min((b - a for a, b in zip(cuts, cuts[1:], strict=False)), default=math.inf)
+    cuts = [at for (_, before), (at, rate) in pairwise(play.rates) if rate < 0.99 * before]
+    return min((b - a for a, b in pairwise(cuts)), default=math.inf)
 
 
 def _burst(play: Play) -> float:
@@ -346,11 +348,14 @@ def _short(world: World, seed: int) -> Missed:
     cold = Play(world, seed, change, work=work)
     rises = world.then > world.limit
     noticed = change + (_NOTICE + _PROBE / world.limit if rises else 0.0)
-    figures = {"whole": work / world.permitted(cold.took, noticed)}
+    permitted = world.permitted(cold.took, noticed)
+    if world.then < world.limit:  # a second that is full when the limit falls admits nothing more
+        permitted -= world.then * (1 - world.then / world.limit)
+    figures = {"whole": work / permitted}
     if world.then == world.limit:
-        again = Play(world, seed + 1000, change, work=work, learned=cold.learns)
+        again = Play(world, seed, change, work=work, learned=cold.learns)
         figures["learned"] = work / world.permitted(again.took, math.inf)
-        figures["learns"] = figures["learned"] - figures["whole"]
+        figures["learns"] = figures["learned"] - figures["whole"] + 1.5 / work  # a request more or less is chance
     return figures
 
 
@@ -417,8 +422,8 @@ def main() -> None:
     print(f"worlds kept on every seed: {sum(not count for count in failed.values())} of {len(failed)}")
     print(f"runs kept: {sum(c for c, _ in (by_kind[k] for k in by_kind if k[0] == 'gateway'))} of {len(questions)}")
     print("missed: " + ", ".join(f"{name} {count}" for name, count in missed.most_common()))
-    for (kind, value), (kept, of) in sorted(by_kind.items()):
-        print(f"  {kind} {value}: {kept} of {of}")
+    for (name, value), (kept, of) in sorted(by_kind.items()):
+        print(f"  {name} {value}: {kept} of {of}")
 
 
 if __name__ == "__main__":
