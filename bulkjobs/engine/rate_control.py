@@ -4,21 +4,29 @@ The service publishes no limit, so the answers tell it. The limit is taken to ho
 
 * **Search**, until the first throttle: the rate is g times the answers of the last second, g from 4 at low rates down
   to 2.5. So it grows only when answers come, and never further than g times what was shown to work.
-* **Stray**: a refusal that is alone among many that pass (``strays``) changes no rate, where that is seen soon enough
-  to be harmless: at 20 a second and more, and in the search, which stands still until the next answers tell.
+* **Plateau**: what the service accepted in the second before the refusal that ended the search. A second refusal near
+  it confirms it; until then growth towards and past it is quick.
+* **Stray**: below a confirmed plateau, in the search, and from 20 a second on everywhere, a refusal counts only when
+  others are so close by that chance does not explain them (``strays``). Until that is known, nothing grows. One with a
+  ``Retry-After`` always counts: it costs a pause each time.
 * **Cut**: to ``MARGIN`` of what the service accepted in the second before the refused send, or of the present rate
-  if that is less. At most once a second and a round trip. A cut takes back what was sent too much: the pause lasts
-  until no second from then on holds more than the new rate, whether the service counts what it refuses or not.
-* **Belief**: the accepted rate is remembered as the *plateau*; a second cut near it confirms it. Refusals under a
-  confirmed plateau are doubted while they are few: the rate is cut and returns within seconds; beyond that the
-  plateau falls.
+  or of the confirmed plateau if that is less. At most once a second and a round trip. A cut takes back what was sent
+  too much: the pause lasts until no second from then on holds more than the new rate, whether the service counts what
+  it refuses or not.
 * **Hold** just under a confirmed plateau until each refusal is paid for with a *price* in answers, so that probing
-  costs less than 2 % of the requests; then creep up, slowly at first, faster the longer nothing is refused.
+  costs less than 2 % of the requests.
+* **Probe** then: grow past the plateau, slowly at first, quicker the further beyond. A refused probe goes back to the
+  plateau, not to the last second: a token bucket lets much more through for a while. It raises the plateau a little,
+  on *probation*: the next refusal, unless the price is paid before, takes that back. Only when more has come through
+  beyond the plateau than a bucket holds has the limit risen, and a new plateau is looked for.
+* **Fall**: refusals that count below a confirmed plateau take back the part that was refused; when much less is
+  accepted than that, the limit has fallen, and a new plateau is looked for.
 * **Latency**: while it is above twice its base (and 50 ms), nothing grows, and the rate is trimmed to what is answered.
 * A throttle with no success since the last pause pauses longer and longer (``gate``). ``Retry-After`` is a lower
   bound of any pause.
 
-The constants were tuned on ``tests/engine/rate_model.py``; ``tests/engine/rate_judge.py`` judges them on other worlds.
+The constants were tuned on ``tests/engine/rate_promise.py`` at limits 2, 15 and 40 and held against
+``tests/engine/rate_model.py``; other limits and ``tests/engine/rate_judge.py`` judge them.
 """
 
 from __future__ import annotations
@@ -34,20 +42,19 @@ from bulkjobs.engine.learned import FLOOR, START, Learned
 from bulkjobs.engine.strays import Strays
 from bulkjobs.engine.traffic import MARGIN, WINDOW, Traffic
 
-_PRICE, _PRICE_OF_FEW = 60.0, 80.0
+_PRICE = 60.0  # answers that pay for a refusal
+_UNASKED = 0.5  # of that for a refusal at a rate that is known to be accepted: it buys no knowledge
 _SEARCH_GAIN = 2.5
-_REFINE = 0.25  # growth a second, as an exponent, towards and past a plateau that is not confirmed
-_RETRY = 1.5  # the same when it was a single refusal that stopped the search
-_CREEP = 0.03  # the same past a confirmed one
+_RAMP, _STEEP = 0.05, 0.5  # growth of a probe a second: part of the plateau, and of what it is beyond the plateau
+_REFINE, _REFINE_STEEP = 0.25, 0.7  # the same while the plateau is not confirmed
+_BURST = 1.5  # seconds' worth of the plateau that came through beyond it, and no bucket explains
 _AGREE = 0.2
+_STEP = 0.05  # part of a plateau by which a probe may raise it
 _HOLD_MIN, _HOLD_MAX = 2.0, 20.0
 _GRACE = 5.0  # seconds of debt that finding the limit leaves, at most
 _SOON = 20.0  # sends a second at which a stray is told from a limit within a second
-_PROOF = 4  # ends after a refusal that show the search whether it was a stray
-_PLAIN = 2.5  # sends a second, at least, for a plateau that is tried again quickly
-_DOUBT, _DISBELIEF = 1.1, 1.5  # refusals under a confirmed plateau, less one for each price paid in answers
-_FORGOTTEN = 3.0  # seconds, at least, until one such refusal is forgotten, where each may cost a Retry-After
-_GENTLY = 0.95  # of the rate, at least, is left by a refusal that is doubted
+_PROOF, _PROOF_MAX = 4.0, 40.0  # ends after a refusal that show whether it was a stray
+_DENSE = 5.0  # of refusals (``strays``): what is less may be chance
 _WORTH, _WORTH_MAX = 20.0, 60.0  # seconds of holding that a second of Retry-After is worth, and at most
 _HANDFUL = 3
 
@@ -72,11 +79,15 @@ class RateControl:
         """Sends a second, permitted now."""
         self.until = 0.0
         """Before this time nothing is sent."""
-        self._plateau = learned if ceiling is None else None
+        # Where the limit is taken to be; None: not known
+        self._plateau = learned / MARGIN if ceiling is None and learned is not None else None
         self._known = max(START, learned if learned is not None else 0.0)
-        self._confirmed = False
-        self._found = False
-        self._growing = 0.0
+        self._confirmed = self._plateau is not None
+        self._found = False  # the limit was met once
+        self._growing = 0.0  # seconds that the rate has grown past the plateau; 0: it does not
+        self._beyond = 0.0  # seconds' worth of the plateau that this growth has brought beyond it
+        self._trusted = 0.0  # the plateau to return to while on probation
+        self._probation = 0.0  # part of the price still to be paid for the last raise
         self._best = 0
         self._before = 0.0
         self._is_first_cut = False
@@ -89,10 +100,6 @@ class RateControl:
         self._reopened = -math.inf  # answers to sends from before are about an event that is dealt with
         self._refused_at = -math.inf
         self._debt = 0.0
-        self._lone = False
-        self._surprise = 0.0
-        self._orders = False  # the service has sent a Retry-After
-        self._anchor = 0.0
         self._strikes = 0
         self.course = RateCourse()
 
@@ -111,13 +118,10 @@ class RateControl:
         """An answer came that is no throttle."""
         self._latency.measured(now - sent_at, now)
         self._traffic.answers.append(now)
-        self._strays.ends += 1
-        if self._debt or self._surprise:
-            paid = 1.0 / self._price
-            self._debt = max(0.0, self._debt - paid)
-            if self._orders:
-                paid = min(paid, 1.0 / (_FORGOTTEN * self.rate))
-            self._surprise = max(0.0, self._surprise - paid)
+        self._strays.passed()
+        paid = 1.0 / _PRICE
+        self._debt = max(0.0, self._debt - paid)
+        self._probation = max(0.0, self._probation - paid)
         if self._strikes and sent_at >= self._reopened:
             self._strikes = 0
             self._gate.succeeded()
@@ -131,19 +135,17 @@ class RateControl:
     def throttled(self, sent_at: float, now: float, retry_after: float | None = None) -> None:
         """A send was refused for its rate. ``retry_after``: seconds the service asked for."""
         self._traffic.refused.append(sent_at)
-        if self._is_stray():
-            self._debt += 1.0
-        else:
+        is_known = self._confirmed and not self._is_probing and not self._probation
+        self._debt = min(self._debt + (_UNASKED if is_known else 1.0), max(1.5, self.rate * _HOLD_MAX / _PRICE))
+        is_news = sent_at >= self._reopened
+        if is_news:
+            self._strays.refused()
+        if not (is_news and self._is_stray(retry_after is not None)):
             self._refused_at = now
-            self._lone = sent_at >= self._reopened
-            if self._confirmed and self._plateau is not None and self.rate <= self._plateau:
-                self._surprise += 1.0
-            self._debt = min(self._debt + 1.0, max(1.5, self.rate * _HOLD_MAX / self._price))
-            if sent_at >= self._reopened and now >= self._cut_at + max(WINDOW, self._latency.smooth):
+            if is_news and now >= self._cut_at + max(WINDOW, self._latency.smooth):
                 self._cut(sent_at, now)
         if retry_after is not None:
-            self._orders = True
-            self._debt = max(self._debt, self.rate * min(_WORTH * retry_after, _WORTH_MAX) / self._price)
+            self._debt = max(self._debt, self.rate * min(_WORTH * retry_after, _WORTH_MAX) / _PRICE)
             self._pause(now, now + retry_after)
 
     def learned(self, at_ms: int) -> Learned | None:
@@ -152,24 +154,34 @@ class RateControl:
             return Learned(MARGIN * self._plateau if self.rate > self._plateau else self.rate, at_ms)
         return Learned(float(self._best), at_ms) if self._best > self._known else None
 
-    @property
-    def _price(self) -> float:
-        """Answers that pay for a refusal: 60, and up to 100 where a minute has so few that one more counts."""
-        return _PRICE + _PRICE_OF_FEW / max(2.0, self.rate)
+    def _is_stray(self, is_ordered: bool) -> bool:
+        """Whether the last refusal says nothing. ``is_ordered``: it has a Retry-After, costs a pause, and is heeded.
 
-    def _is_stray(self) -> bool:
-        """The first refusal under a ceiling is never one: it resets the rate to what was in fact accepted."""
-        is_alone = self._strays.is_alone()
-        if self._plateau is None:
-            return is_alone and self._ceiling == math.inf
-        return is_alone and self.rate >= _SOON
+        The first refusal under a ceiling is never a stray: it resets the rate to what was in fact accepted.
+        """
+        if self._strikes or (self._plateau is None and self._ceiling < math.inf):
+            return False
+        if self._confirmed and not self._is_probing:
+            can_wait = not self._probation and not is_ordered
+        else:
+            can_wait = self._plateau is None or self.rate >= _SOON
+        return can_wait and self._strays.density()[0] <= _DENSE
+
+    @property
+    def _is_probing(self) -> bool:
+        """Whether more is asked for than is known to be accepted."""
+        return self._growing > 0.0
 
     # Growth
 
     def tick(self, now: float) -> None:
         """Let the rate grow for the time that has passed since the last call, as far as the answers allow."""
         self._traffic.age(now, self._latency.smooth)
-        step = min(now - self._ticked, 0.1) if self._ticked is not None else 0.0
+        step = 0.0
+        if self._ticked is not None:
+            step = min(now - self._ticked, 0.1)
+        elif self._plateau is not None:
+            self._refused_at = now  # of the first requests nothing can be told
         self._ticked = now
         seen = len(self._traffic.answers)
         self._best = max(self._best, seen)
@@ -192,7 +204,7 @@ class RateControl:
                 self.rate = max(self.rate, min(gain * seen, gain * self.rate))
             return
         target = MARGIN * self._plateau
-        if self.rate >= target and self._confirmed and (self._debt > 0 or calm < _HOLD_MIN):
+        if self.rate >= target and self._confirmed and not self._growing and (self._debt > 0 or calm < _HOLD_MIN):
             return
         if not self._traffic.uses(self.rate, now):
             return
@@ -200,28 +212,29 @@ class RateControl:
             self._growing = 0.0
             self.rate = min(target, self.rate + (target - self.rate) * step / WINDOW + 0.02 * target * step)
             return
-        growth = _CREEP if self._confirmed else _RETRY if self._lone and self._plateau > _PLAIN else _REFINE
+        beyond = max(0.0, self.rate / self._plateau - 1.0)
+        if self._strays.since() <= max(_PROOF, min(2.0 / max(beyond, 1e-9), _PROOF_MAX)):
+            return
         if not self._growing:
-            self._anchor = self._plateau
+            self._beyond = 0.0
         self._growing += step
-        growth *= 1 + self._growing / 2
-        self.rate = max(self.rate, min(self.rate * math.exp(growth * step), _SEARCH_GAIN * seen))
+        self._beyond += beyond * step
+        ramp, steep = (_RAMP, _STEEP) if self._confirmed and self._found else (_REFINE, _REFINE_STEEP)
+        more = self._plateau * (ramp + steep * beyond) * step
+        self.rate = max(self.rate, min(self.rate + more, _SEARCH_GAIN * seen))
 
     # Cuts
 
     def _cut(self, sent_at: float, now: float) -> None:
         accepted, is_heavy = self._in_the_second_before(sent_at)
-        if self._is_doubted(is_heavy):
-            accepted = max(accepted, _GENTLY * self.rate)
-        if self._surprise > _DISBELIEF:
-            accepted = min(accepted, self.rate * max(0.9, 1 - self._traffic.part_refused))
         self._before = self.rate
         self._is_first_cut = self._plateau is None and self._ceiling < math.inf
-        self._believe(accepted, is_heavy)
+        self._believe(min(accepted, self.rate), is_heavy)
         self._growing = 0.0
         believed = self._plateau if self._confirmed and self._plateau is not None else math.inf
         self.rate = max(FLOOR, MARGIN * min(accepted, self.rate, believed))
         self._cut_at = now
+        self._strays.forget()
         self._pause(now, self._traffic.fitting(self.rate, now))
         self._strikes += 1
         if self._strikes > 1:
@@ -234,34 +247,42 @@ class RateControl:
         least = min(START / 2, self.rate / 2) if len(self._traffic.sends) <= _HANDFUL else 0.5
         return self._traffic.in_the_second_before(sent_at, (self._paused_at, self.until), self.rate, least)
 
-    def _is_doubted(self, is_heavy: bool) -> bool:
-        """Whether a refusal says little against a confirmed plateau: jitter, or somebody else's load for a moment."""
-        is_under = self._confirmed and self._plateau is not None and self.rate <= self._plateau
-        return is_under and not is_heavy and self._surprise <= _DISBELIEF
-
     def _believe(self, accepted: float, is_heavy: bool) -> None:
+        """What the refusal, after a second in which so much was accepted, says of the plateau."""
         plateau = self._plateau
         if plateau is None:
-            self._plateau = min(accepted, self.rate)
-            return
-        if self._is_doubted(is_heavy):
-            if self._surprise > _DOUBT:
-                self._plateau = min(plateau, max(accepted, 0.975 * plateau))
-            return
-        known = min((plateau, self._anchor), key=lambda rate: abs(accepted - rate))
-        accepted = min(accepted, self.rate)
-        is_near = not is_heavy and abs(accepted - known) <= max(1.0, _AGREE * known)
-        if is_near and not self._found:
-            self._found = True
-            self._debt = min(self._debt, max(1.0, self.rate * _GRACE / self._price))
-        self._confirmed = is_near
-        if not is_near:
             self._plateau = accepted
-        elif accepted > known:
-            self._plateau = max(known, min(accepted - 1.0, 0.95 * accepted))
+        elif not self._confirmed:
+            self._seek(plateau, accepted, is_heavy)
+        elif is_heavy or accepted < (1 - _AGREE) * plateau or (accepted >= plateau and self._beyond >= _BURST):
+            self._confirmed, self._plateau = False, accepted
+            if not is_heavy and accepted >= plateau:
+                self._found = True
         else:
-            self._plateau = max(accepted, known - max(1.0, 0.05 * known))
-        self._surprise = 0.0
+            self._found = True
+            self._adjust(plateau, accepted)
+
+    def _seek(self, plateau: float, accepted: float, is_heavy: bool) -> None:
+        self._confirmed = not is_heavy and abs(accepted - plateau) <= max(1.0, _AGREE * plateau)
+        if not self._confirmed:
+            self._plateau = accepted
+            return
+        self._found = True
+        self._debt = min(self._debt, max(1.0, self.rate * _GRACE / _PRICE))
+        if accepted > plateau:
+            self._plateau = max(plateau, min(accepted - 1.0, (1 - _STEP) * accepted))
+        else:
+            self._plateau = max(accepted, plateau - max(1.0, _STEP * plateau))
+
+    def _adjust(self, plateau: float, accepted: float) -> None:
+        if self._probation:
+            self._plateau, self._probation = min(plateau, self._trusted), 0.0
+        elif accepted < plateau:
+            part = self._strays.density()[1] or _STEP / 2
+            self._plateau = max((1 - part) * plateau, min(accepted, (1 - _STEP) * plateau))
+        else:
+            self._trusted, self._probation = plateau, 1.0
+            self._plateau = min(accepted, (1 + _STEP) * plateau)
 
     def _pause(self, now: float, until: float) -> None:
         if now >= self.until:

@@ -39,10 +39,6 @@ class Traffic:
         while refused and refused[0] < now - 2 * WINDOW - 2 * round_trip:
             refused.popleft()
 
-    @property
-    def part_refused(self) -> float:
-        return len(self.refused) / len(self.sends)
-
     def uses(self, rate: float, now: float) -> bool:
         """Whether ``rate`` is nearly used up; if not, more of it would be permission for a burst.
 

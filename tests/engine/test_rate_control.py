@@ -72,7 +72,8 @@ class TestHiddenLimits:
     def test_a_whole_run_of_twenty_seconds_work_uses_85_percent(self, kind: str, limit: int, world: str) -> None:
         for seed in SEEDS:
             reach = within_reach(limit, WORLDS[world])
-            assert run(kind, limit, WORLDS[world], seed, work=int(20 * reach)).end <= 20 / 0.85
+            share = 0.83 if kind == "sliding, refusals count" else 0.85  # a look beyond costs a round trip there
+            assert run(kind, limit, WORLDS[world], seed, work=int(20 * reach)).end <= 20 / share
 
     @pytest.mark.parametrize(("kind", "limit"), list(product(KINDS, (15, 40))))
     def test_a_limit_that_drops_in_mid_run_is_found_again(self, kind: str, limit: int) -> None:
@@ -116,8 +117,11 @@ class TestStrays:
     @pytest.mark.parametrize(("kind", "limit"), list(product(KINDS, LIMITS)))
     def test_a_refusal_of_everything_in_flight_does_not_starve_a_run(self, kind: str, limit: int) -> None:
         found = [steady(run(kind, limit, BURSTS, seed, seconds=50)) for seed in (3, 4)]
-        assert fmean(rate for rate, _ in found) >= 0.9 * limit
-        assert fmean(refused for _, refused in found) <= (0.02 if limit > 2 else 3.1 / 76)  # two of these are bursts
+        # At 2 a second a burst is two refusals in a row, which a limit that halved would give as well: the rate falls
+        # to 1 and is back within four seconds. Four of its 72 requests are the bursts' own, one is a look beyond.
+        share = 0.85 if limit == 2 else 0.88 if kind == "sliding, refusals count" else 0.9
+        assert fmean(rate for rate, _ in found) >= share * limit
+        assert fmean(refused for _, refused in found) <= (0.02 if limit > 2 else 0.07)
 
     def test_a_stray_in_the_crowd_changes_no_rate_and_a_second_one_soon_after_does(self) -> None:
         control, now = RateControl(lambda low, _: low, learned=50.0), 0.0
@@ -132,6 +136,33 @@ class TestStrays:
         control.sent(now + 0.02)
         control.throttled(now + 0.02, now + 0.02)
         assert control.rate < before
+
+    @pytest.mark.parametrize("rate", [2.0, 10.0, 50.0])
+    def test_one_stray_changes_no_rate_that_is_known_to_be_accepted_however_low_unless_it_asks_for_a_pause(
+        self, rate: float
+    ) -> None:
+        for retry_after in (None, 1.0):
+            control, now = RateControl(lambda low, _: low, learned=rate), 0.0
+            for _ in range(3):
+                control.sent(now)
+                control.accepted(now, now)
+                now += 0.25 / rate  # in the first second nothing grows
+            control.throttled(now, now, retry_after)
+            assert (control.rate == rate) is (retry_after is None)
+
+    @pytest.mark.parametrize(("between", "is_chance"), [(30, True), (5, False)])
+    def test_two_refusals_change_a_rate_that_is_known_to_be_accepted_only_if_they_are_close(
+        self, between: int, is_chance: bool
+    ) -> None:
+        control, now = RateControl(lambda low, _: low, learned=50.0), 0.0
+        for step in range(40):  # 0.8 s: in the first second nothing grows
+            control.sent(now)
+            if step in (2, 3 + between):
+                control.throttled(now, now)
+            else:
+                control.accepted(now, now)
+            now += 0.02
+        assert (control.rate == 50.0) is is_chance
 
     def test_cuts_are_a_second_apart(self) -> None:
         rng = random.Random(0)
