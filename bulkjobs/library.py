@@ -165,7 +165,7 @@ async def submit(
             result = await run.run()
             tally.phase = "reporting"
             # In a thread: an interrupt must find the loop, however long the report or its disk takes.
-            folder, summary = await asyncio.to_thread(render_again, places.state, run_id)
+            folder, summary = await asyncio.to_thread(render_again, places.state, run_id, is_proved=True)
             journal.reported(run_id)
         finally:
             checked.close()
@@ -230,9 +230,14 @@ async def export(
     return ExportSummary(rows, as_nodes, refused)
 
 
-def render_again(state: Path, run_id: str, report_dir: Path | None = None) -> tuple[Path, Mapping[str, object]]:
-    """Write the report of a past run, from the journal alone. Returns its folder and its summary."""
-    with History(state) as history:
+def render_again(
+    state: Path, run_id: str, report_dir: Path | None = None, *, is_proved: bool = False
+) -> tuple[Path, Mapping[str, object]]:
+    """Write the report of a past run, from the journal alone. Returns its folder and its summary.
+
+    ``is_proved``: as for ``History``; leave it out unless this process has the journal open.
+    """
+    with History(state, is_proved=is_proved) as history:
         past = history.run(run_id)
         folder = report_dir / run_id if report_dir is not None else past.folder
         attempts = partial(history.again_or_throttled, past)
@@ -246,7 +251,7 @@ async def write_missing_reports(journal: Journal, log: Log) -> None:
     """
     for run_id in journal.runs_without_report():
         try:
-            folder, _ = await asyncio.to_thread(render_again, journal.path, run_id)
+            folder, _ = await asyncio.to_thread(render_again, journal.path, run_id, is_proved=True)
         except BulkJobsError as error:  # an old report is no reason to make no jobs
             log.warning("report.missing", of=run_id, error=error.message, hint=error.hint)
         else:

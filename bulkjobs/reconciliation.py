@@ -255,7 +255,7 @@ async def _in_a_run(
             return result, folder, {}
         tally.phase = "reporting"
         # In a thread: an interrupt must find the loop, however long the report or its disk takes.
-        folder, summary = await asyncio.to_thread(render_again, places.state, run_id)
+        folder, summary = await asyncio.to_thread(render_again, places.state, run_id, is_proved=True)
         journal.reported(run_id)
     return result, folder, summary
 

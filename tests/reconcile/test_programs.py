@@ -63,8 +63,8 @@ async def test_reports_are_written_beside_the_loop_old_ones_too(
 
 
 def _watched(threads: list[threading.Thread], real: Any) -> Any:
-    def render_again(*given: Any) -> Any:
+    def render_again(*given: Any, **named: Any) -> Any:
         threads.append(threading.current_thread())
-        return real(*given)
+        return real(*given, **named)
 
     return render_again

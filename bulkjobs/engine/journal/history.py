@@ -47,9 +47,12 @@ class PastRun:
 
 
 class History:
-    """A context manager over a journal file. Raises StateError when it is missing or cannot be read."""
+    """A context manager over a journal file. Raises StateError when it is missing or cannot be read.
 
-    def __init__(self, path: Path) -> None:
+    ``is_proved``: this process holds the journal and has proved it sound, which of a million rows takes a second.
+    """
+
+    def __init__(self, path: Path, *, is_proved: bool = False) -> None:
         self._path = path
         if not path.is_file():
             raise StateError(f"state file {path}: does not exist", "name the one that the run used with --state FILE")
@@ -57,7 +60,8 @@ class History:
         with errors_of(path):
             self._db = connect(path)
             try:
-                check(self._db, path)
+                if not is_proved:
+                    check(self._db, path)
             except BaseException:
                 self._db.close()
                 raise
