@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -103,6 +104,17 @@ class TestNeverAFreshStartInSilence:
         with pytest.raises(StateError, match="is not a bulkjobs journal"):
             History(state)
         assert state.read_bytes() == text
+
+    def test_a_small_file_that_cannot_be_read_is_no_traceback(
+        self, sound: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(_: Path) -> bytes:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+        os.truncate(sound, 200)
+        monkeypatch.setattr(Path, "read_bytes", refused)
+        with pytest.raises(StateError, match="cannot be read: Permission denied"):
+            History(sound)
 
     def test_what_is_left_of_a_journal_is_called_cut_short(self, sound: Path) -> None:
         os.truncate(sound, 200)
