@@ -90,6 +90,7 @@ class Transport:
         """
         session = self._lone if alone else self._session
         assert session is not None, "use the transport as an async context manager"
+        headers = signed_headers(self._credentials, method, target, self._now_ms())
         sent = _Sent()
         _SENT.set(sent)
         limit = self._limits.begin()
@@ -98,7 +99,7 @@ class Transport:
                 method,
                 self._url(target),
                 data=_payload(body),
-                headers=signed_headers(self._credentials, method, target, self._now_ms()),
+                headers=headers,
                 allow_redirects=False,
             )
             return await _read(response, bound, limit)

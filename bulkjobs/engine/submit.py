@@ -49,11 +49,9 @@ class TooMany(Exception):
 
 
 class Submit:
-    """One run of ``submit``. ``journal`` is started and has begun the run; ``client`` is entered by the caller.
+    """One run of ``submit``. The journal is started and has begun the run; the client is entered by the caller.
 
-    ``tally`` may be read at any time; ``stop`` may be called at any time from the loop. ``limiter`` makes a limiter
-    for a rate: one for creates, one for reads. ``comparison``: the rules by which jobs are found equal. ``checked``:
-    the same files and expander, where checking them has begun.
+    ``stop`` may be called at any time from the loop. ``checked``: these files, where checking them has begun.
     """
 
     def __init__(
@@ -66,7 +64,7 @@ class Submit:
         self._files = files
         self._expander = expander
         self._journal = journal = equipment.journal
-        self._pending = Pending(self._journal)
+        self._pending = Pending(journal)
         journal.rules = equipment.comparison.tag
         self._settings = settings = equipment.settings
         self.namespace = settings.namespace or namespace_of(file.location for file in files)
@@ -75,8 +73,8 @@ class Submit:
         self.tally = tally = equipment.tally
         self._begun = clock.monotonic()
         self._recorder = equipment.recorder()
-        checked = checked or CheckedRows(files, expander, settings)
-        self._checking = Checking(files, checked, journal, self._recorder, clock, tally)
+        rows = checked or CheckedRows(files, expander, settings)
+        self._checking = Checking(files, rows, journal, self._recorder, clock, tally)
         health = Health(settings.patience)
         self._control = control = equipment.rate_control()
         tally.rate = control.rate

@@ -146,6 +146,11 @@ class TestUnknownEnd:
         assert isinstance(outcome, Reply)
         assert (outcome.status, outcome.complete, outcome.body) == (201, False, b'{"jobId":"a"')
 
+    async def test_a_request_that_cannot_be_signed_is_a_defect_and_no_failure_of_the_network(self) -> None:
+        async with Transport("http://127.0.0.1:9", Credentials("a", "\ud800"), 5.0, lambda: 1) as transport:
+            with pytest.raises(UnicodeEncodeError):
+                await transport.call("GET", "/api/v1/jobs")
+
 
 class TestReplies:
     async def test_a_reply_is_read_only_up_to_the_bound(self) -> None:
