@@ -1,36 +1,35 @@
 """One signed HTTP request on aiohttp, once: no redirect, no retry, no proxy, a bounded reply.
 
 What comes back is a value: a ``Reply`` when a status line was read, else a ``Failure`` that says whether the
-request's headers may have left (proved by aiohttp's own call to send them, not by the exception's type). No exception
-of aiohttp leaves this module: their texts and ``repr`` can hold request headers.
+request's headers may have left (proved by having had a connection to write on, not by the exception's type). No
+exception of aiohttp leaves this module: their texts and ``repr`` can hold request headers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import re
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Self
 
 import aiohttp
 from aiohttp.connector import Connection
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
+from bulkjobs.dataflow.connections import Connections, protocol_of, send
 from bulkjobs.dataflow.limits import Limit, Limits
 from bulkjobs.dataflow.replies import Failure, FailureKind, Reply
+from bulkjobs.dataflow.request_head import RequestHead
 from bulkjobs.dataflow.signature import Credentials, signed_headers
 
 _CONNECT_TIMEOUT = 10.0
-_LARGE = 1 << 20
 _SIGNATURE = re.compile(r"(?:[A-Za-z0-9+]|\\?/|%2[BbFf]){43}(?:=|%3[Dd])")
 """32 bytes in Base64, as they stand, in JSON or in a URL."""
 _SHORTEST_SIGNATURE = 44
-_REMEMBERED = 100
-_JSON = "application/json"
-_COMMON_HEADERS = {"Accept": _JSON, "Accept-Encoding": "identity", "User-Agent": "bulkjobs"}
+_ERRORS = (aiohttp.ClientError, aiohttp.EofStream, HttpProcessingError, TimeoutError, OSError, ValueError)
+"""What an exchange raises when it fails."""
 
 
 class Transport:
@@ -48,35 +47,15 @@ class Transport:
         self._timeout = timeout
         self._limits = Limits(timeout)
         self._now_ms = now_ms
-        self._session: aiohttp.ClientSession | None = None
-        self._urls: dict[str, URL] = {}
-        self._lone: aiohttp.ClientSession | None = None  # a connection for each request, never used again
+        self._connections = Connections(endpoint, min(timeout, _CONNECT_TIMEOUT))
+        self._head = RequestHead(URL(endpoint).host_port_subcomponent or "")
 
     async def __aenter__(self) -> Self:
-        self._session = self._open(force_close=False)
-        self._lone = self._open(force_close=True)
+        await self._connections.__aenter__()
         return self
 
-    def _open(self, force_close: bool) -> aiohttp.ClientSession:
-        session = aiohttp.ClientSession(
-            # No limit: a pool's would queue behind the rate limiter.
-            connector=aiohttp.TCPConnector(limit=0, force_close=force_close),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(self._timeout, _CONNECT_TIMEOUT)),
-            request_class=_Request,
-            headers=_COMMON_HEADERS,
-            auto_decompress=False,  # nothing compressed was asked for, and a bomb stays small
-        )
-        # aiohttp sends idempotent requests twice when a kept connection turns out closed, past every limiter
-        # (its issue 10790: no public switch). tests/dataflow/test_transport.py holds this to what it does.
-        session._retry_connection = False
-        return session
-
-    async def __aexit__(self, *_: object) -> None:
-        for session in (self._session, self._lone):
-            if session is not None:
-                await session.close()
-        self._session = self._lone = None
+    async def __aexit__(self, *exc: object) -> None:
+        await self._connections.__aexit__(*exc)
         self._limits.close()
 
     async def call(
@@ -88,37 +67,24 @@ class Transport:
         connection of its own, for replies that do not say what they answer: on a kept one a surplus reply to an
         earlier request would be taken for this one's.
         """
-        session = self._lone if alone else self._session
-        assert session is not None, "use the transport as an async context manager"
-        headers = signed_headers(self._credentials, method, target, self._now_ms())
-        sent = _Sent()
-        _SENT.set(sent)
+        fields = signed_headers(self._credentials, method, target, self._now_ms())
+        head = self._head.of(method, target, fields, body)
+        connection: Connection | None = None
         limit = self._limits.begin()
         try:
-            response = await session.request(
-                method,
-                self._url(target),
-                data=_payload(body),
-                headers=headers,
-                allow_redirects=False,
-            )
-            return await _read(response, bound, limit)
+            connection = await self._connections.take(alone=alone)
+            await send(connection, head, body or b"")
+            return await _read(connection, bound, limit)
         except asyncio.CancelledError:
             if not limit.is_cause():
                 raise
-            return _failure(TimeoutError(), sent.headers)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return _failure(error, sent.headers)
+            return _failure(TimeoutError(), connection is not None)
+        except _ERRORS as error:
+            return _failure(error, connection is not None)
         finally:
             limit.end()
-
-    def _url(self, target: str) -> URL:
-        url = self._urls.get(target)
-        if url is None:
-            if len(self._urls) >= _REMEMBERED:
-                self._urls.clear()
-            url = self._urls[target] = URL(self._endpoint + target, encoded=True)
-        return url
+            if connection is not None:
+                connection.close()  # unless it was given back
 
     def scrub(self, text: str) -> str:
         """``text`` without our keys and without anything like a signature, should a server have echoed them."""
@@ -127,61 +93,32 @@ class Transport:
         return _SIGNATURE.sub("***", text) if len(text) >= _SHORTEST_SIGNATURE else text
 
 
-class _Sent:
-    """Whether a request's headers may have left."""
-
-    __slots__ = ("headers",)
-
-    def __init__(self) -> None:
-        self.headers = False
-
-
-_SENT: ContextVar[_Sent] = ContextVar("sent")
-
-
-class _Request(aiohttp.ClientRequest):
-    """Tells the task's ``_Sent`` when it has a connection and begins to write.
-
-    aiohttp's tracing would tell the same (``on_request_headers_sent``), for 15 µs of processor time a request.
-    """
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        _SENT.get().headers = True
-        return await super().send(conn)
-
-
-def _payload(body: bytes | None) -> aiohttp.Payload | None:
-    """aiohttp writes bytes at once, which for a large body holds up all others; a file it writes in parts."""
-    if body is None:
-        return None
-    if len(body) < _LARGE:
-        return aiohttp.BytesPayload(body, content_type=_JSON)
-    return aiohttp.BytesIOPayload(io.BytesIO(body), content_type=_JSON)
-
-
-async def _read(response: aiohttp.ClientResponse, bound: int, limit: Limit) -> Reply:
+async def _read(connection: Connection, bound: int, limit: Limit) -> Reply:
     """The reply with its body, as far as it came: what broke off after a status line is still a reply.
 
-    A response that is read to its end gives its connection back by itself.
+    A connection whose reply was read to its end is given back.
     """
+    protocol = protocol_of(connection)
+    message, content = await protocol.read()
+    while 100 <= message.code < 200 and message.code != 101:  # interim replies: the one that counts comes after them
+        message, content = await protocol.read()
     parts: list[bytes] = []
     size = 0
     try:
-        while part := await response.content.readany():
+        while part := await content.readany():
             size += len(part)
             if size > bound:
                 break
             parts.append(part)
         else:
-            return Reply(response.status, response.headers, b"".join(parts))
+            connection.release()
+            return Reply(message.code, message.headers, b"".join(parts))
     except asyncio.CancelledError:
         if not limit.is_cause():
-            response.close()
             raise
-    except (aiohttp.ClientError, TimeoutError, OSError):
+    except _ERRORS:
         pass
-    response.close()
-    return Reply(response.status, response.headers, b"".join(parts), complete=False)
+    return Reply(message.code, message.headers, b"".join(parts), complete=False)
 
 
 def _failure(error: Exception, headers_sent: bool) -> Failure:
@@ -196,8 +133,8 @@ def _kind(error: Exception) -> FailureKind:
         return FailureKind.TIMEOUT
     if isinstance(error, aiohttp.ClientConnectorError):
         return FailureKind.CONNECT
-    if isinstance(error, aiohttp.ClientResponseError | ValueError):
-        return FailureKind.GARBLED  # its status 400 is made up by the client
+    if isinstance(error, HttpProcessingError | ValueError):
+        return FailureKind.GARBLED
     return FailureKind.DISCONNECTED
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.http import HttpProcessingError
 
 from bulkjobs.dataflow.client import CallFailed, DataFlowClient, Job
 from bulkjobs.dataflow.contract import Api, Contract
@@ -168,13 +169,6 @@ class TestList:
 
 
 class TestTransport:
-    def test_urls_are_remembered_but_not_without_end(self) -> None:
-        transport = Transport("http://127.0.0.1:1", KEYS, 1.0, lambda: 1)
-        for number in range(250):
-            assert str(transport._url(f"/jobs/{number}")) == f"http://127.0.0.1:1/jobs/{number}"
-        assert len(transport._urls) <= 100
-        assert transport._url("/jobs/249") is transport._url("/jobs/249")
-
     async def test_one_that_was_never_entered_or_left_twice_has_nothing_to_close(self) -> None:
         transport = Transport("http://127.0.0.1:1", KEYS, 1.0, lambda: 1)
         await transport.__aexit__()
@@ -188,7 +182,9 @@ class TestTransport:
         assert _failure(aiohttp.ServerDisconnectedError("hush"), True) == Failure(
             FailureKind.DISCONNECTED, True, "the connection was closed before a reply"
         )
-        assert _failure(ValueError("hush"), False) == Failure(FailureKind.GARBLED, False, "the reply is not HTTP")
+        garbled = Failure(FailureKind.GARBLED, True, "the reply is not HTTP")
+        assert _failure(ValueError("hush"), True) == garbled
+        assert _failure(HttpProcessingError(message="hush"), True) == garbled
 
     @pytest.mark.parametrize(
         ("reason", "said"), [("certificate has expired", "certificate has expired"), (None, "not for this host")]

@@ -167,6 +167,12 @@ class TestReplies:
         assert isinstance(outcome, Reply)
         assert outcome.body == b"\x1f\x8b\x08\x00"
 
+    async def test_a_reply_of_no_told_length_is_all_that_comes_until_the_end(self) -> None:
+        async with serving(answering(b"HTTP/1.1 200 OK\r\n\r\nall of it")) as endpoint:
+            outcome = await call(endpoint)
+        assert isinstance(outcome, Reply)
+        assert (outcome.body, outcome.complete) == (b"all of it", True)
+
     async def test_a_redirect_is_not_followed(self) -> None:
         visited = asyncio.Event()
 

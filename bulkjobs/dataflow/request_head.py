@@ -1,0 +1,34 @@
+"""A request's head as it goes over the wire (RFC 9112, 3 and 5): the request line, the fields, an empty line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_JSON = "application/json"
+_BODILESS = frozenset({"GET", "HEAD"})
+"""Methods whose requests say nothing of a body that they have not (RFC 9110, 8.6)."""
+
+
+class RequestHead:
+    """Makes the heads of requests to one ``host``, given as the Host field has it: with the port, if it needs one."""
+
+    def __init__(self, host: str) -> None:
+        self._common = f"Host: {host}\r\nAccept: {_JSON}\r\nAccept-Encoding: identity\r\nUser-Agent: bulkjobs\r\n"
+
+    def of(self, method: str, target: str, fields: Mapping[str, str], body: bytes | None) -> bytes:
+        """The head of one request. ``target``: path and query, already encoded. ``body``: JSON, or None for none.
+
+        Raises ValueError for what would end a line early: a text must not become a field, or a second request. The
+        error names no value, since fields hold keys.
+        """
+        content = ""
+        if body is not None:
+            content = f"Content-Type: {_JSON}\r\nContent-Length: {len(body)}\r\n"
+        elif method not in _BODILESS:
+            content = "Content-Length: 0\r\n"
+        own = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+        if own.count("\n") != len(fields) or own.count("\r") != len(fields) or not own.isascii():
+            raise ValueError("a field of the request holds a line break, or is not ASCII")
+        if not (target.isascii() and target.isprintable()) or " " in target:
+            raise ValueError("the request's target is not encoded")
+        return f"{method} {target} HTTP/1.1\r\n{self._common}{own}{content}\r\n".encode("ascii")
