@@ -15,20 +15,22 @@ class RequestHead:
     def __init__(self, host: str) -> None:
         self._common = f"Host: {host}\r\nAccept: {_JSON}\r\nAccept-Encoding: identity\r\nUser-Agent: bulkjobs\r\n"
 
-    def of(self, method: str, target: str, fields: Mapping[str, str], body: bytes | None) -> bytes:
-        """The head of one request. ``target``: path and query, already encoded. ``body``: JSON, or None for none.
+    def start(self, method: str, target: str, fields: Mapping[str, str]) -> bytes:
+        """The part that does not depend on the body. ``target``: path and query, already encoded.
 
         Raises ValueError for what would end a line early: a text must not become a field, or a second request. The
         error names no value, since fields hold keys.
         """
-        content = ""
-        if body is not None:
-            content = f"Content-Type: {_JSON}\r\nContent-Length: {len(body)}\r\n"
-        elif method not in _BODILESS:
-            content = "Content-Length: 0\r\n"
         own = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
         if own.count("\n") != len(fields) or own.count("\r") != len(fields) or not own.isascii():
             raise ValueError("a field of the request holds a line break, or is not ASCII")
         if not (target.isascii() and target.isprintable()) or " " in target:
             raise ValueError("the request's target is not encoded")
-        return f"{method} {target} HTTP/1.1\r\n{self._common}{own}{content}\r\n".encode("ascii")
+        return f"{method} {target} HTTP/1.1\r\n{self._common}{own}".encode("ascii")
+
+
+def end(method: str, body: bytes | None) -> bytes:
+    """What the head says of the body, JSON or none, and the empty line."""
+    if body is not None:
+        return b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    return b"\r\n" if method in _BODILESS else b"Content-Length: 0\r\n\r\n"

@@ -11,6 +11,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Self
 
 import aiohttp
@@ -21,13 +22,15 @@ from yarl import URL
 from bulkjobs.dataflow.connections import Connections, protocol_of, send
 from bulkjobs.dataflow.limits import Limit, Limits
 from bulkjobs.dataflow.replies import Failure, FailureKind, Reply
-from bulkjobs.dataflow.request_head import RequestHead
+from bulkjobs.dataflow.request_head import RequestHead, end
 from bulkjobs.dataflow.signature import Credentials, signed_headers
 
 _CONNECT_TIMEOUT = 10.0
 _SIGNATURE = re.compile(r"(?:[A-Za-z0-9+]|\\?/|%2[BbFf]){43}(?:=|%3[Dd])")
 """32 bytes in Base64, as they stand, in JSON or in a URL."""
 _SHORTEST_SIGNATURE = 44
+_SIGNATURES = 4
+"""Starts of heads that are kept: a signature is that of a millisecond, in which several requests may be sent."""
 _ERRORS = (aiohttp.ClientError, aiohttp.EofStream, HttpProcessingError, TimeoutError, OSError, ValueError)
 """What an exchange raises when it fails."""
 
@@ -49,6 +52,7 @@ class Transport:
         self._now_ms = now_ms
         self._connections = Connections(endpoint, min(timeout, _CONNECT_TIMEOUT))
         self._head = RequestHead(URL(endpoint).host_port_subcomponent or "")
+        self._signed_start = lru_cache(_SIGNATURES)(self._sign)
 
     async def __aenter__(self) -> Self:
         await self._connections.__aenter__()
@@ -67,8 +71,7 @@ class Transport:
         connection of its own, for replies that do not say what they answer: on a kept one a surplus reply to an
         earlier request would be taken for this one's.
         """
-        fields = signed_headers(self._credentials, method, target, self._now_ms())
-        head = self._head.of(method, target, fields, body)
+        head = self._signed_start(method, target, self._now_ms()) + end(method, body)
         connection: Connection | None = None
         limit = self._limits.begin()
         try:
@@ -85,6 +88,9 @@ class Transport:
             limit.end()
             if connection is not None:
                 connection.close()  # unless it was given back
+
+    def _sign(self, method: str, target: str, timestamp_ms: int) -> bytes:
+        return self._head.start(method, target, signed_headers(self._credentials, method, target, timestamp_ms))
 
     def scrub(self, text: str) -> str:
         """``text`` without our keys and without anything like a signature, should a server have echoed them."""

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import aiohttp
+import jinja2  # noqa: F401  # what imports cost is in the table of the start
 
 from bulkjobs import library
 from bulkjobs.cli.collector import collect_rarely

@@ -12,7 +12,7 @@ import pytest
 
 from bulkjobs.dataflow.client import CallFailed, DataFlowClient
 from bulkjobs.dataflow.replies import Failure, FailureKind, Reply, Verdict
-from bulkjobs.dataflow.signature import Credentials
+from bulkjobs.dataflow.signature import Credentials, sign
 from bulkjobs.dataflow.transport import Transport
 
 KEYS = Credentials("canary-access", "canary-secret-Zx81")
@@ -204,6 +204,23 @@ class TestReplies:
         assert isinstance(first, Reply)
         assert isinstance(second, Failure)
         assert requests == 2
+
+    async def test_each_request_is_signed_for_its_own_millisecond(self) -> None:
+        heads: list[bytes] = []
+
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while True:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        asked = [("/jobs", 1), ("/jobs", 1), ("/jobs/7", 1), ("/jobs", 2), ("/jobs", 1)]
+        now = iter(ms for _, ms in asked)
+        async with serving(handler) as endpoint, Transport(endpoint, KEYS, 5, lambda: next(now)) as transport:
+            for target, _ in asked:
+                await transport.call("GET", target)
+        for head, (target, ms) in zip(heads, asked, strict=True):
+            assert f"x-ncp-apigw-timestamp: {ms}\r\n".encode() in head
+            assert f"x-ncp-apigw-signature-v2: {sign(KEYS, 'GET', target, ms)}\r\n".encode() in head
 
 
 class TestClient:
