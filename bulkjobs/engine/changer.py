@@ -259,7 +259,7 @@ class Changer:
                 if self._health.throttled(now):
                     self.stop(stop_of(None, answer, self._clock.wall_ms()))
             if answer.http_status is None or answer.http_status >= 500:
-                self._health.failed(now)
+                self._health.failed(now, sent_at)
                 if self._health.exhausted(now):
                     self.stop(stop_of(None, answer, self._clock.wall_ms()))
             else:

@@ -5,6 +5,7 @@ A pure state machine: the runner reports what it sees and asks what is allowed.
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 THRESHOLD = 5
@@ -31,6 +32,7 @@ class Health:
         self._down_since: float | None = None
         self._throttled_since: float | None = None
         self._throttles = 0
+        self._back_at = -math.inf  # when a probe last came back
         self.condition = Condition.UP
         self.probes = 0
 
@@ -55,8 +57,13 @@ class Health:
         self._throttles += 1
         return self._throttles >= _ASKED and now - self._throttled_since > self._patience
 
-    def failed(self, now: float) -> None:
-        """A request got no answer, or one that says that the service is failing."""
+    def failed(self, now: float, sent_at: float) -> None:
+        """A request got no answer, or one that says that the service is failing.
+
+        What was sent before the last probe came back tells of the time before: hanging requests are given up late.
+        """
+        if sent_at < self._back_at:
+            return
         self._failures += 1
         if self._down_since is None:
             self._down_since = now
@@ -68,8 +75,9 @@ class Health:
         self.probes += 1
         if ok and self.condition is Condition.DOWN:
             self.condition = Condition.TRIAL
+            self._back_at = now
         elif not ok:
-            self.failed(now)
+            self.failed(now, now)
 
     def exhausted(self, now: float) -> bool:
         return self._down_since is not None and now - self._down_since > self._patience

@@ -197,7 +197,7 @@ class Sender:
             if self._health.throttled(now):
                 self.stop(stop_of(None, answer, self._clock.wall_ms()))
         self._tally.answered(now - sent_at, is_known=answer.verdict is not Verdict.UNKNOWN)
-        self._judge_health(answer, now)
+        self._judge_health(answer, sent_at, now)
         work.row, decision = on_answer(work.row, answer)
         self._answers.ring()
         if answer.verdict is Verdict.CREATED:
@@ -222,12 +222,12 @@ class Sender:
         else:
             self._carry_out(work, decision, answer)
 
-    def _judge_health(self, answer: Answer, now: float) -> None:
+    def _judge_health(self, answer: Answer, sent_at: float, now: float) -> None:
         before = self._health.condition
         if answer.verdict is Verdict.NOT_SENT or (
             answer.verdict is Verdict.UNKNOWN and (answer.http_status is None or answer.http_status >= 500)
         ):
-            self._health.failed(now)
+            self._health.failed(now, sent_at)
         else:
             self._health.answered()
             if not answer.slow_down:

@@ -8,23 +8,23 @@ from bulkjobs.engine.health import THRESHOLD, Condition, Health
 def down() -> Health:
     health = Health(patience=100)
     for at in range(THRESHOLD):
-        health.failed(float(at))
+        health.failed(float(at), sent_at=float(at))
     return health
 
 
 def test_a_few_failures_do_not_blame_the_service_and_the_fifth_in_a_row_does() -> None:
     health = Health(patience=100)
     for at in range(THRESHOLD - 1):
-        health.failed(float(at))
+        health.failed(float(at), sent_at=float(at))
         assert health.condition is Condition.UP
-    health.failed(9.0)
+    health.failed(9.0, sent_at=9.0)
     assert health.condition is Condition.DOWN
 
 
 def test_an_answer_between_failures_starts_the_count_again() -> None:
     health = Health(patience=100)
     for at in range(20):
-        health.failed(float(at))
+        health.failed(float(at), sent_at=float(at))
         if at % 4 == 3:
             health.answered()
     assert health.condition is Condition.UP
@@ -41,7 +41,7 @@ def test_a_probe_that_comes_back_allows_a_trial_and_its_answer_ends_the_outage()
 def test_a_trial_that_fails_is_down_at_once() -> None:
     health = down()
     health.probed(ok=True, now=10.0)
-    health.failed(11.0)
+    health.failed(11.0, sent_at=11.0)
     assert health.condition is Condition.DOWN
 
 
@@ -50,6 +50,24 @@ def test_a_probe_that_fails_leaves_it_down_and_is_counted_for_the_back_off() -> 
     health.probed(ok=False, now=10.0)
     health.probed(ok=False, now=20.0)
     assert (health.condition, health.probes) == (Condition.DOWN, 2)
+
+
+def test_what_was_sent_before_the_probe_came_back_says_nothing_of_the_time_after() -> None:
+    health = down()
+    health.probed(ok=True, now=10.0)
+    seen = []
+    for at, sent_at in ((11.0, 9.0), (12.0, 9.0), (13.0, 10.0)):
+        health.failed(at, sent_at)
+        seen.append(health.condition)
+    assert seen == [Condition.TRIAL, Condition.TRIAL, Condition.DOWN]
+
+
+def test_a_probe_that_fails_forgives_nothing() -> None:
+    health = Health(patience=100)
+    for at in range(THRESHOLD - 1):
+        health.failed(float(at), sent_at=0.0)
+    health.probed(ok=False, now=5.0)
+    assert health.condition is Condition.DOWN
 
 
 def test_a_late_probe_does_not_put_a_service_on_trial_that_has_answered_meanwhile() -> None:
@@ -84,7 +102,7 @@ class TestThrottling:
         health = Health(patience=100)
         health.throttled(0.0)
         health.throttled(60.0)
-        health.failed(90.0)
+        health.failed(90.0, sent_at=90.0)
         assert health.throttled(101.0)
 
     def test_a_wait_that_the_service_asked_for_is_not_its_silence(self) -> None:
