@@ -9,7 +9,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -142,34 +142,29 @@ async def submit(
                 run.fail(error)
 
         expander = expander or Expander()
-        checked = CheckedRows(files, expander, settings)
-        checked.begin()  # while the journal is opened: of a large one that takes seconds
-        try:
+        with closing(CheckedRows(files, expander, settings)) as checked:
+            checked.begin()  # while the journal is opened: of a large one that takes seconds
             journal = Journal(places.state, f"run {run_id}").start(journal_failed)
-        except BaseException:
-            checked.close()
-            raise
-        folder = (places.report_dir / run_id).absolute()
-        try:
-            for killed in journal.end_killed_runs():
-                log.warning("run.killed", killed=killed)
-            facts = {} if settings.shard is None else {"shard": str(settings.shard)}
-            journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms(), facts)
-            if not target.sandbox and journal.is_new_scope():
-                log.warning("scope.new", endpoint=scope, account=target.account, known="other scopes only")
-            equipment = Equipment(journal, client, settings, clock, tally, log, comparison)
-            run = Submit(files, expander, equipment, checked=checked)
-            if on_start is not None:
-                on_start(run, run_id)
-            await write_missing_reports(journal, log)
-            result = await run.run()
-            tally.phase = "reporting"
-            # In a thread: an interrupt must find the loop, however long the report or its disk takes.
-            folder, summary = await asyncio.to_thread(render_again, places.state, run_id, is_proved=True)
-            journal.reported(run_id)
-        finally:
-            checked.close()
-            await journal.close()
+            folder = (places.report_dir / run_id).absolute()
+            try:
+                for killed in journal.end_killed_runs():
+                    log.warning("run.killed", killed=killed)
+                facts = {} if settings.shard is None else {"shard": str(settings.shard)}
+                journal.begin_run(run_id, scope, target.account, target.contract.api, folder, clock.wall_ms(), facts)
+                if not target.sandbox and journal.is_new_scope():
+                    log.warning("scope.new", endpoint=scope, account=target.account, known="other scopes only")
+                equipment = Equipment(journal, client, settings, clock, tally, log, comparison)
+                run = Submit(files, expander, equipment, checked=checked)
+                if on_start is not None:
+                    on_start(run, run_id)
+                await write_missing_reports(journal, log)
+                result = await run.run()
+                tally.phase = "reporting"
+                # In a thread: an interrupt must find the loop, however long the report or its disk takes.
+                folder, summary = await asyncio.to_thread(render_again, places.state, run_id, is_proved=True)
+                journal.reported(run_id)
+            finally:
+                await journal.close()
     return Submitted(run_id, result, folder, summary)
 
 

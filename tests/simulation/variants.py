@@ -56,7 +56,7 @@ def _forgets_acceptance(row: RowState, answer: Answer) -> tuple[RowState, Decisi
     return protocol.on_answer(row, replace(answer, accepted=False))
 
 
-def _is_always_up(self: health.Health, now: float) -> None:
+def _is_always_up(self: health.Health, now: float, sent_at: float) -> None:
     """No number of failures is taken for an outage."""
 
 
