@@ -44,8 +44,8 @@ def estimate_s(
     ``rate``: sends a second, permitted or learned; None: it is to be found out, which takes a while, too.
     ``latency``: seconds from a send to its answer. ``lost``: what of it has no known end. ``listed_pages``: pages of
     existing jobs that are listed first, once or, if there is something to send, twice. ``survey``: seconds to check the
-    inventory. ``waits_a_window``: a run that begins lets the rate's window pass before it asks anything, the time of
-    the survey included.
+    inventory. ``waits_a_window``: a run after one that was killed lets the rate's window pass before it asks anything,
+    the time of the survey included.
     """
     unknown = min(max(lost.unknown, 0.0), 0.99)
     silence = latency if lost.silence is None else lost.silence

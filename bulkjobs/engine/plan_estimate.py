@@ -17,7 +17,7 @@ _OF_A_DELETE = 2
 class Measured:
     """``rate``: sends a second, permitted or learned; None: to be found out. ``latency``: of a call, ``survey``: of
     checking the inventory, seconds. ``pages`` of the list, ``reads``: jobs that were compared. ``lost``: of what
-    the last runs sent.
+    the last runs sent. ``after_a_kill``: the run before it was killed, so this one lets a window pass first.
     """
 
     rate: float | None
@@ -28,6 +28,7 @@ class Measured:
     pages: int = 1
     reads: int = 0
     lost: Lost = NONE_LOST
+    after_a_kill: bool = False
 
 
 def plan_estimate_s(creates: int, updates: int, deletes: int, measured: Measured) -> float:
@@ -43,7 +44,7 @@ def plan_estimate_s(creates: int, updates: int, deletes: int, measured: Measured
         reads=measured.reads,
         listed_pages=measured.pages,
         survey=measured.survey,
-        waits_a_window=True,
+        waits_a_window=measured.after_a_kill,
     )
     for changes, calls in ((updates, _OF_AN_UPDATE), (deletes, _OF_A_DELETE)):
         if changes:

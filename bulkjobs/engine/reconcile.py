@@ -190,6 +190,7 @@ class Reconcile(Submit):
             pages,
             max(0, self.tally.reads - pages),
             lost_before(self._journal),
+            self._pending.last_run_ended() is None,
         )
         return Plan(
             self._terms(self.namespace, self._mode.prune, [(file.path, file.sha256 or "") for file in self._files]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 from msgspec import UNSET
@@ -93,3 +95,8 @@ class TestEstimate:
     def test_a_rate_that_is_not_known_has_to_be_found_first(self) -> None:
         unknown = Measured(None, 32, 15.0, 0.05)
         assert plan_estimate_s(500, 0, 0, unknown) > plan_estimate_s(500, 0, 0, Measured(400.0, 32, 15.0, 0.05))
+
+    def test_only_after_a_run_that_was_killed_a_window_passes_first(self) -> None:
+        quick = replace(self.measured, survey=0.2)
+        calm, killed = (plan_estimate_s(20, 0, 0, replace(quick, after_a_kill=after)) for after in (False, True))
+        assert killed - calm == pytest.approx(0.8)

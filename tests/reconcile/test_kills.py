@@ -94,3 +94,14 @@ async def test_an_interrupt_waits_for_what_is_on_its_way_and_leaves_nothing_open
     assert process.returncode == 5
     assert counts(await stage.reconciled())["existing"] >= 1
     assert await stage.service.values() == dict.fromkeys(SIX, "2")
+
+
+async def test_after_a_run_that_was_killed_the_estimate_has_a_window_in_it(stage: Stage) -> None:
+    stage.write({"alpha": "A", "bravo": "B"})
+    assert (await stage.plan("--rate", "50"))["eta_s"] < 1.0
+
+    async def seen() -> bool:
+        return bool(await stage.service.jobs())
+
+    await _killed(stage, seen, "reconcile", "--yes")
+    assert (await stage.plan("--rate", "50"))["eta_s"] >= 1.0
