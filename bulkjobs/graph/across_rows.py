@@ -21,6 +21,7 @@ from bulkjobs.graph.path_hashes import Numbers, PathHashes
 _OVERWRITE = b'"OVERWRITE"'
 _ON_OBJECT_STORAGE = b'"bucketName"'
 _MARK_BITS = 24
+_AT_ONCE = 1 << 16
 T = TypeVar("T")
 
 
@@ -81,7 +82,8 @@ class AcrossRows:
 
     def find(self) -> Iterator[Clash]:
         """All clashes, kind by kind, each in the order of the rows."""
-        yield from (Clash(seq, other, "duplicate-name") for seq, other in self.duplicates())
+        for seq, other, _ in _repeats(self._names):
+            yield Clash(seq, other, "duplicate-name")
         if not np.array_equal(self._folded, self._names):
             names = self._names
             for seq, other, _ in _repeats(self._folded):
@@ -104,12 +106,8 @@ class AcrossRows:
                     return use.column
         return None
 
-    def duplicates(self) -> list[tuple[int, int]]:
-        """Rows whose name occurred before, with the first row of that name."""
-        return [(seq, other) for seq, other, _ in _repeats(self._names)]
-
     def _overwrites(self) -> Iterator[Clash]:
-        hits = _among(np.array(self._above.keys, np.int64), np.array(self._sources.keys, np.int64))
+        hits = _among(np.asarray(self._above.keys), np.asarray(self._sources.keys))
         if not len(hits):
             return
         readers: dict[int, int] = {}
@@ -138,13 +136,13 @@ class _Keys:
 
 def _repeats(keys: array[int], rows: array[int] | None = None) -> list[tuple[int, int, int]]:
     """Rows whose key occurred in an earlier one, the first of that key, and it. ``rows`` None: key after key."""
-    hashes = np.array(keys, np.int64)
+    hashes = np.asarray(keys)
     ordered = np.sort(hashes)
     if not (ordered[1:] == ordered[:-1]).any():
         return []  # as nearly always, and much quicker to see than which row is whose
     order = np.argsort(hashes, kind="stable")
     hashes = hashes[order]
-    of = order if rows is None else np.array(rows, np.uint32)[order]
+    of = order if rows is None else np.asarray(rows)[order]
     is_first = np.concatenate(([True], hashes[1:] != hashes[:-1]))
     first = of[np.flatnonzero(is_first)[np.cumsum(is_first) - 1]]
     later = ~is_first
@@ -157,10 +155,10 @@ def _among(wanted: Numbers, known: Numbers) -> Numbers:
     A table of the keys' first bits lets nearly all misses go by, and misses are what there is: to search a million
     keys for each takes four times as long.
     """
-    shift = np.uint64(64 - _MARK_BITS)
     marked = np.zeros(1 << _MARK_BITS, np.bool_)
-    marked[known.view(np.uint64) >> shift] = True
-    maybe = np.flatnonzero(marked[wanted.view(np.uint64) >> shift])
+    for _, marks in _marks(known):
+        marked[marks] = True
+    maybe = np.concatenate([first + np.flatnonzero(marked[marks]) for first, marks in _marks(wanted)])
     if not len(maybe):
         return maybe
     ordered = np.sort(known)
@@ -168,6 +166,12 @@ def _among(wanted: Numbers, known: Numbers) -> Numbers:
     at[at == len(ordered)] = 0
     found: Numbers = maybe[ordered[at] == wanted[maybe]]
     return found
+
+
+def _marks(keys: Numbers) -> Iterator[tuple[int, Numbers]]:
+    """The keys' first bits, some at a time and one time at least, each with the position of its first."""
+    for first in range(0, max(len(keys), 1), _AT_ONCE):
+        yield first, keys[first : first + _AT_ONCE].view(np.uint64) >> np.uint64(64 - _MARK_BITS)
 
 
 def _addresses(uses: Sequence[Use]) -> tuple[Numbers, Sequence[bytes]]:

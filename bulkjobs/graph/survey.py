@@ -74,7 +74,6 @@ class Survey:
         self._files = files
         self._expander = expander
         self._most = max_problems
-        self._across = AcrossRows()
         self._lines = array("Q")
         self._starts: list[int] = []
         self._duplicates: list[tuple[int, int]] = []
@@ -88,23 +87,24 @@ class Survey:
         return len(self._lines)
 
     def __iter__(self) -> Iterator[Surveyed]:
+        across = AcrossRows()  # some 60 bytes a row: gone when all rows are, long before they have been sent
         for number, file in enumerate(self._files):
             self._starts.append(self.rows)
             for chunk in file.chunks():
                 surveyed = Surveyed(number, self.rows, chunk, self._expander.expand(chunk))
                 for problem in surveyed.problems:
                     self._count(problem)
-                self._across.add(surveyed.first, surveyed.expansion)
+                across.add(surveyed.first, surveyed.expansion)
                 self._lines.extend(chunk.lines)
                 yield surveyed
-        self._look_across()
+        self._look_across(across)
 
     def duplicate(self, seq: int) -> Problem | None:
         """The problem of a row whose name occurred before, without its cell."""
         at = bisect_left(self._duplicates, (seq, -1))
         if at == len(self._duplicates) or self._duplicates[at][0] != seq:
             return None
-        return self._problem(Clash(*self._duplicates[at], "duplicate-name"), None)
+        return self._problem(Clash(*self._duplicates[at], "duplicate-name"))
 
     def where(self, seq: int) -> tuple[int, int]:
         """File number and line of a row."""
@@ -126,25 +126,29 @@ class Survey:
         else:
             group.count += 1
 
-    def _look_across(self) -> None:
-        self._duplicates = self._across.duplicates()
+    def _look_across(self, across: AcrossRows) -> None:
         shown: list[Clash] = []
         room = self._most - len(self.problems)
-        for clash in self._across.find():
+        for clash in across.find():
+            if clash.code == "duplicate-name":
+                self._duplicates.append((clash.seq, clash.other))
             if len(shown) < room:
                 shown.append(clash)
             else:
-                self._count(self._problem(clash, None))
+                self._count(self._problem(clash))
         cells = self._cells({clash.seq for clash in shown})
         for clash in sorted(shown, key=lambda clash: clash.seq):
-            self._count(self._problem(clash, cells.get(clash.seq)))
+            row = cells.get(clash.seq)
+            target = across.column_of(clash, *row[1:]) if row is not None and clash.place is not None else None
+            self._count(self._problem(clash, row, target))
         self.problems.sort(key=self._order)
 
     def _order(self, problem: Problem) -> tuple[int, int]:
         number = next((i for i, file in enumerate(self._files) if file.path == problem.file), 0)
         return number, problem.line or 0
 
-    def _problem(self, clash: Clash, row: _Read | None) -> Problem:
+    def _problem(self, clash: Clash, row: _Read | None = None, target: str | None = None) -> Problem:
+        """``row``: the clash's, to show its cell. ``target``: the column of the place over which it clashes."""
         severity, column, message, hint = _TOLD[clash.code]
         number, line = self.where(clash.seq)
         other_number, other_line = self.where(clash.other)
@@ -156,8 +160,7 @@ class Survey:
         value = None
         if row is not None:
             chunk, i, expansion = row
-            if clash.place is not None:
-                column = self._across.column_of(clash, i, expansion)
+            column = target or column
             place = None if column is None else chunk.header.index.get(column)
             if place is not None:
                 column = chunk.header.names[place]

@@ -99,4 +99,3 @@ def test_long_paths_are_compared_to_their_ends() -> None:
 
 def test_no_rows_have_no_clashes() -> None:
     assert list(AcrossRows().find()) == []
-    assert AcrossRows().duplicates() == []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
 
 import pytest
 
+from bulkjobs.graph.across_rows import AcrossRows
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.names import default_name
 from bulkjobs.graph.survey import Survey
@@ -309,3 +311,18 @@ def test_each_chunk_comes_with_its_jobs_and_all_problems_of_its_rows(tmp_path: P
     (surveyed,) = list(Survey([file], Expander(), 10))
     assert (surveyed.file, surveyed.first, len(surveyed.expansion.jobs)) == (0, 0, 2)
     assert len(list(surveyed.problems)) == 1
+
+
+def test_what_rows_were_compared_by_is_gone_when_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some sixty bytes a row, which a run would hold until its last row is sent and reported."""
+    made: list[weakref.ref[AcrossRows]] = []
+
+    class Watched(AcrossRows):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr("bulkjobs.graph.survey.AcrossRows", Watched)
+    found = survey(_file(tmp_path / "a.csv", {"name": "one"}, {"name": "one"}, {}))
+    assert found.errors == 1
+    assert [compared() for compared in made] == [None]
