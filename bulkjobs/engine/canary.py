@@ -45,20 +45,37 @@ class Shapes:
             self._known[shape] = number
         return number
 
-    def canaries(self, rows: Sequence[int], more: int) -> list[int]:
-        """Of ``rows``, those to create first: the first of each shape, and ``more``; two at least.
+    def of(self, row: int) -> int:
+        """A number for the shape of that row; one for all beyond those that are told apart."""
+        return self._of_rows[row]
+
+
+class Canaries:
+    """Chooses among the rows that it is told of, in order; keeps few of them, however many there are."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        self._shapes = shapes
+        self._first: dict[int, int] = {}
+        self._near: list[int] = []
+        self._rows = 0
+
+    def offer(self, row: int) -> None:
+        """One more row that may be created first."""
+        self._rows += 1
+        if len(self._near) < _REACH:
+            self._near.append(row)
+        if len(self._first) < SHAPES:
+            self._first.setdefault(self._shapes.of(row), row)
+
+    def chosen(self, more: int) -> list[int]:
+        """Those to create first: the first of each shape, and ``more``; two at least.
 
         Those beyond the shapes' lie far apart, since a mistake often spoils many rows in a row, but not further than
         ``_REACH``: the inventory has to be read up to them before anything else is sent.
         """
-        first: dict[int, int] = {}
-        for row in rows:
-            shape = self._of_rows[row]
-            if shape not in first and len(first) < SHAPES:
-                first[shape] = row
-        chosen = set(first.values())
-        wanted = min(max(len(chosen) + more, 2), len(rows))
-        near = [row for row in rows[:_REACH] if row not in chosen]
+        chosen = set(self._first.values())
+        wanted = min(max(len(chosen) + more, 2), self._rows)
+        near = [row for row in self._near if row not in chosen]
         extra = wanted - len(chosen)
         chosen.update(near[(place + 1) * len(near) // extra - 1] for place in range(extra if near else 0))
         return sorted(chosen)

@@ -7,12 +7,11 @@ streamed twice (once to check it, once to send it) and what was checked is what 
 from __future__ import annotations
 
 import asyncio
-from array import array
 from collections.abc import Coroutine, Sequence
 
 from bulkjobs.counted import counted
 from bulkjobs.engine.backoff import RetryBudget
-from bulkjobs.engine.canary import CROWD
+from bulkjobs.engine.canary import CROWD, Canaries
 from bulkjobs.engine.checked_rows import CheckedRows
 from bulkjobs.engine.checking import Checking
 from bulkjobs.engine.ending import Result, exit_code_of, facts_of
@@ -216,16 +215,14 @@ class Submit:
         self.tally.phase = "planning"
         moment = Moment(self._clock.wall_ms(), self._settings.settle)
         actions = dict.fromkeys(Action, 0)
-        fresh, untried = array("Q"), array("Q")
+        canaries = Canaries(self._checking.shapes)
         rejected = self._pending.rejected_before()
         for first in range(0, self._checking.positions, _CHUNK):
             for row in self._pending.unfinished(first, _CHUNK):
                 step = step_of(row, moment)
                 actions[step.action] += 1
-                if step.action is Action.SEND:
-                    fresh.append(row.seq)
-                    if row.name not in rejected:  # a row that was refused before says nothing of the others
-                        untried.append(row.seq)
+                if step.action is Action.SEND and row.name not in rejected:
+                    canaries.offer(row.seq)  # a row that was refused before says nothing of the others
                 if step.finish is not None and self._is_final(step.finish):
                     self._recorder.row(row.seq, step.finish)
                     if row.listed:  # what is only believed was not seen again
@@ -233,12 +230,12 @@ class Submit:
                     else:
                         self._recorder.believed(row.seq, row.name, step.finish)
             await self._recorder.durable()
-        self.tally.to_send = actions[Action.SEND]
+        self.tally.to_send = creates = actions[Action.SEND]
         self._log.info("planned", **{action.value: count for action, count in actions.items()})
-        if self._settings.max_jobs is not None and len(fresh) > self._settings.max_jobs:
-            raise TooMany(len(fresh), self._settings.max_jobs)
-        if self._settings.canary is not None or len(fresh) > CROWD:
-            self._canaries = self._checking.shapes.canaries(untried, self._settings.canary or 0)
+        if self._settings.max_jobs is not None and creates > self._settings.max_jobs:
+            raise TooMany(creates, self._settings.max_jobs)
+        if self._settings.canary is not None or creates > CROWD:
+            self._canaries = canaries.chosen(self._settings.canary or 0)
         if actions[Action.LOOK] > 2 * self._sender.settling.resolver.pages:
             # Many jobs that the journal knows are not in the list: one more pass is cheaper than a look at each.
             await self._clock.sleep(max(0.0, self._begun + self._settings.settle - self._clock.monotonic()))

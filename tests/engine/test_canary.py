@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Iterable
+
 from bulkjobs.dataflow.contract import Api
 from bulkjobs.dataflow.replies import Answer, Verdict
-from bulkjobs.engine.canary import SHAPES, Shapes, refused
+from bulkjobs.engine.canary import SHAPES, Canaries, Shapes, refused
 from bulkjobs.engine.protocol import RowState
 
 REFUSED = RowState(1, last=Answer(Verdict.REJECTED, 400, "bad-parameter", "body: no type"))
@@ -20,22 +23,45 @@ def shapes(*shapes: str) -> Shapes:
     return known
 
 
+def chosen(known: Shapes, rows: Iterable[int], more: int) -> list[int]:
+    canaries = Canaries(known)
+    for row in rows:
+        canaries.offer(row)
+    return canaries.chosen(more)
+
+
 def test_the_first_row_of_each_shape_goes_first() -> None:
     known = shapes("A", "A", "AB", "", "A", "B")
-    assert known.canaries([0, 1, 2, 4, 5], 0) == [0, 2, 5]
-    assert known.canaries([1, 4, 5], 0) == [1, 5]
+    assert chosen(known, [0, 1, 2, 4, 5], 0) == [0, 2, 5]
+    assert chosen(known, [1, 4, 5], 0) == [1, 5]
 
 
 def test_more_are_taken_if_asked_and_never_fewer_than_two() -> None:
     known = shapes(*"AAAAAAAAA")
-    assert known.canaries(range(9), 0) == [0, 8]
-    assert known.canaries(range(9), 3) == [0, 2, 5, 8]
-    assert known.canaries([4], 3) == [4]
+    assert chosen(known, range(9), 0) == [0, 8]
+    assert chosen(known, range(9), 3) == [0, 2, 5, 8]
+    assert chosen(known, [4], 3) == [4]
 
 
 def test_at_most_ten_shapes_get_one() -> None:
     known = shapes(*map(str, range(300)))
-    assert known.canaries(range(300), 0) == list(range(SHAPES))
+    assert chosen(known, range(300), 0) == list(range(SHAPES))
+
+
+def test_beyond_those_that_are_near_no_row_is_kept() -> None:
+    rows = 100_000
+    canaries = Canaries(shapes(*["A"] * rows))
+    for row in range(rows // 5):
+        canaries.offer(row)
+    tracemalloc.start()
+    try:
+        for row in range(rows // 5, rows):
+            canaries.offer(row)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000
+    assert canaries.chosen(0)[0] == 0
 
 
 def test_if_all_are_refused_the_message_says_what_the_service_said_and_which_contract_is_in_use() -> None:
