@@ -1,15 +1,18 @@
 """The figures of a run, gathered in the same pass that writes its rows.
 
-Latencies and times of sending are kept as columns, 17 bytes a row, so that percentiles are exact; all else is
-bounded by the number of outcomes and of kinds of errors.
+Latencies and times of sending are kept, 16 bytes a row, so that percentiles are exact; all else is bounded by the
+number of outcomes and of kinds of errors.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -42,8 +45,8 @@ class Figures:
         self.rows_of_several_attempts = 0
         self.groups: dict[Cause, Group] = {}
         self.ungrouped = 0
-        self._elapsed: list[pa.Array] = []
-        self._sent: list[pa.Array] = []
+        self._elapsed = array("q")
+        self._sent = array("q")
 
     def write(self, batch: Batch) -> None:
         table = batch.table
@@ -55,8 +58,9 @@ class Figures:
             self.rows_by_attempts[group["values"]] += group["counts"]
         self.rows_of_several_attempts += pc.sum(pc.greater(table["attempts"], 1), min_count=0).as_py()
         sent = table["first_sent_at"]
-        self._sent.append(pc.drop_null(sent).cast(pa.int64()))
-        self._elapsed.append(pc.drop_null(table["elapsed_ms"].filter(sent.is_valid())))
+        # Copied: small Arrow arrays kept out of every batch would hold the pages of all that was freed between them.
+        self._sent.frombytes(_bytes(sent.cast(pa.int64())))
+        self._elapsed.frombytes(_bytes(table["elapsed_ms"].filter(sent.is_valid())))
         for index in batch.failed:
             self._failed(batch.records[index])
 
@@ -74,14 +78,14 @@ class Figures:
         group.count += 1
 
     @property
-    def sent_ms(self) -> pa.ChunkedArray:
+    def sent_ms(self) -> npt.NDArray[np.int64]:
         """When rows were first sent: milliseconds since the epoch, in the order of the rows."""
-        return pa.chunked_array(self._sent, pa.int64())
+        return np.asarray(self._sent)
 
     @property
-    def elapsed_ms(self) -> pa.ChunkedArray:
+    def elapsed_ms(self) -> npt.NDArray[np.int64]:
         """What ``latency_ms`` is of."""
-        return pa.chunked_array(self._elapsed, pa.int64())
+        return np.asarray(self._elapsed)
 
     @property
     def latency_ms(self) -> Mapping[str, int | None]:
@@ -89,8 +93,8 @@ class Figures:
         elapsed = self.elapsed_ms
         if not len(elapsed):
             return dict.fromkeys(PERCENTILES)
-        ordered = elapsed.combine_chunks().sort()
-        return {word: ordered[-(-len(ordered) * part // 100) - 1].as_py() for word, part in PERCENTILES.items()}
+        ordered = np.sort(elapsed)
+        return {word: int(ordered[-(-len(ordered) * part // 100) - 1]) for word, part in PERCENTILES.items()}
 
     @property
     def achieved_per_s(self) -> float | None:
@@ -98,8 +102,7 @@ class Figures:
         sent = self.sent_ms
         if len(sent) < 2:
             return None
-        ends = pc.min_max(sent).as_py()
-        span_ms = ends["max"] - ends["min"]
+        span_ms = int(sent.max()) - int(sent.min())
         return round((len(sent) - 1) * 1000 / span_ms, 3) if span_ms else None
 
     @property
@@ -108,9 +111,15 @@ class Figures:
         sent = self.sent_ms
         if not len(sent):
             return 0
-        seconds = pc.value_counts(pc.divide(sent, 1000)).field("counts")
+        seconds = pc.value_counts(pc.divide(pa.array(sent), 1000)).field("counts")
         return int(pc.max(seconds).as_py())
 
     def largest_groups(self, count: int) -> Sequence[tuple[Cause, Group]]:
         """The kinds of errors with most rows, most first; of equal ones that which came first."""
         return sorted(self.groups.items(), key=lambda item: -item[1].count)[:count]
+
+
+def _bytes(column: pa.Array) -> bytes:
+    """The whole numbers of a column, but the missing ones."""
+    present: bytes = pc.drop_null(column).to_numpy().tobytes()
+    return present

@@ -7,7 +7,7 @@ they are pixels. Everything is rounded, so that the same figures give the same b
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -26,6 +26,7 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_4
 _LEAST_SHARE = 0.7  # per cent: one row in a million is still to be seen
 _TICKS = 5
 _BINS = 12  # of a histogram, per factor of ten
+_AT_ONCE = 1 << 16
 
 Times = npt.NDArray[np.int64]
 
@@ -108,11 +109,10 @@ def rate_chart(
     for a whole number of the windows in which the rate is kept (``engine.pacing``), so a run that keeps its rate has
     no bar above the permitted one. ``fixed``: the rate that was given, if one was; ``course``: what was permitted when.
     """
-    sends = np.concatenate([first, again])
-    if not len(sends):
+    if not len(first) and not len(again):
         return None
-    start = int(sends.min())
-    end = int(max(times.max() for times in (sends, throttled) if len(times)))
+    start = int(min(times.min() for times in (first, again) if len(times)))
+    end = int(max(times.max() for times in (first, again, throttled) if len(times)))
     window = math.ceil(fixed) / fixed if fixed else 1.0
     width = window * _step((end - start) / 1000 / window)
     bars = int((end - start) / 1000 // width) + 1
@@ -166,10 +166,9 @@ def latency_chart(elapsed: Times, percentiles: Mapping[str, int | None]) -> Late
     """``elapsed`` in milliseconds. None if there are none."""
     if not len(elapsed):
         return None
-    places = np.floor(np.log10(np.maximum(elapsed, 1).astype(np.float64)) * _BINS + 1e-9).astype(np.int64)
-    low, high = int(places.min()) - 1, int(places.max()) + 2
-    bins = high - low
-    counts = np.bincount(places - low, minlength=bins)
+    lowest, highest = _log_bins(np.array([elapsed.min(), elapsed.max()])).tolist()
+    low, bins = lowest - 1, highest - lowest + 3
+    counts = _counted((_log_bins(part) - low for part in _parts(elapsed)), bins)
     tallest = (BOTTOM - TOP - 44) / float(counts.max())  # room for the labels of the percentiles above
     bars = [
         _bar(
@@ -187,7 +186,7 @@ def latency_chart(elapsed: Times, percentiles: Mapping[str, int | None]) -> Late
         for word, value in percentiles.items()
         if value is not None and word != "max"
     ]
-    powers = range(low // _BINS, high // _BINS + 1)
+    powers = range(low // _BINS, (low + bins) // _BINS + 1)
     for factors in ((1, 2, 5), (1,)):
         round_ones = [factor * 10**power for power in powers if power >= 0 for factor in factors]
         labels = [Tick(_log_place(value, low, bins), duration(value / 1000)) for value in round_ones]
@@ -204,8 +203,26 @@ def by_outcome(counts: Mapping[str, int]) -> Sequence[tuple[Outcome, int, str]]:
 
 def _binned(times: Times, start: int, width: float, bars: int) -> npt.NDArray[np.int64]:
     """How many of ``times`` fall under each bar. A clock that was set back may put one before the start."""
-    places = np.clip(((times - start) / 1000 / width + 1e-9).astype(np.int64), 0, bars - 1)
-    return np.bincount(places, minlength=bars)
+    places = (((part - start) / 1000 / width + 1e-9).astype(np.int64) for part in _parts(times))
+    return _counted((np.clip(part, 0, bars - 1) for part in places), bars)
+
+
+def _log_bins(elapsed: Times) -> npt.NDArray[np.int64]:
+    """The bin of a histogram that each falls in."""
+    return np.floor(np.log10(np.maximum(elapsed, 1)) * _BINS + 1e-9).astype(np.int64)
+
+
+def _counted(places: Iterable[npt.NDArray[np.int64]], bins: int) -> npt.NDArray[np.int64]:
+    counts = np.zeros(bins, np.int64)
+    for part in places:
+        counts += np.bincount(part, minlength=bins)
+    return counts
+
+
+def _parts(times: Times) -> Iterator[Times]:
+    """All of them, some at a time: what is computed on the way takes several times their memory."""
+    for start in range(0, len(times), _AT_ONCE):
+        yield times[start : start + _AT_ONCE]
 
 
 def _step(windows: float) -> int:

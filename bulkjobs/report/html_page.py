@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from array import array
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from bulkjobs.engine.records import SUCCEEDED, AttemptRecord, Outcome, RunRecord
 from bulkjobs.plain import plain
@@ -102,8 +102,7 @@ def _errors(run: RunRecord, summary: Mapping[str, Any]) -> list[dict[str, object
 def _of_charts(
     run: RunRecord, summary: Mapping[str, Any], figures: Figures, attempts: Iterator[AttemptRecord]
 ) -> dict[str, object]:
-    again: list[int] = []
-    throttled: list[int] = []
+    again, throttled = array("q"), array("q")
     for attempt in attempts:
         if attempt.again:
             again.append(attempt.intended_at)
@@ -112,14 +111,14 @@ def _of_charts(
     fixed, course = fixed_rate(run.facts), course_of(run)
     return {
         "rate": html_charts.rate_chart(
-            _times(figures.sent_ms),
-            np.array(again, np.int64),
-            np.array(throttled, np.int64),
+            figures.sent_ms,
+            np.asarray(again),
+            np.asarray(throttled),
             fixed,
             course,
         ),
         "permitted": _permitted(run.facts, fixed, course),
-        "latency": html_charts.latency_chart(_times(figures.elapsed_ms), summary["latency_ms"]),
+        "latency": html_charts.latency_chart(figures.elapsed_ms, summary["latency_ms"]),
     }
 
 
@@ -166,10 +165,6 @@ def _by_attempts(figures: Figures) -> list[tuple[str, int]]:
     few = [(str(number), counted[number]) for number in range(1, _MANY_ATTEMPTS) if counted[number]]
     many = sum(rows for number, rows in counted.items() if number >= _MANY_ATTEMPTS)
     return [*few, (f"{_MANY_ATTEMPTS} or more", many)] if many else few
-
-
-def _times(values: pa.ChunkedArray) -> html_charts.Times:
-    return np.asarray(values.to_numpy(), np.int64)
 
 
 @cache
