@@ -18,8 +18,8 @@ from bulkjobs.report.columns import Columns
 from bulkjobs.report.joined import Batch
 from bulkjobs.report.private_files import Draft
 
-_GROUP_ROWS = 64_000
-_GROUP_BYTES = 32 * 1024**2
+_GROUP_ROWS = 32_000
+_GROUP_BYTES = 16 * 1024**2
 """A row group is gathered in memory: whichever comes first completes it."""
 
 

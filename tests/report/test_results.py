@@ -194,3 +194,10 @@ def test_a_run_without_rows_has_empty_tables(tmp_path: Path) -> None:
     report = rendered(run_of(inventory(tmp_path / "in.csv", b"a,b\n")), [], tmp_path / "out")
     assert report.results == [[*OURS, "a", "b"]]
     assert pq.read_table(report.folder / "results.parquet").num_rows == 0
+
+
+def test_rows_go_to_disk_a_group_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bulkjobs.report.sinks._GROUP_ROWS", 2_000)
+    rendered(run_of(), [created(0, line) for line in range(2, 6_502)], tmp_path / "out")
+    found = pq.ParquetFile(tmp_path / "out" / "results.parquet").metadata
+    assert [found.row_group(i).num_rows for i in range(found.num_row_groups)] == [2_000, 2_000, 2_000, 500]
