@@ -4,8 +4,7 @@ The service publishes no limit, so the answers tell it. The limit is taken to ho
 
 * **Search**, until the first throttle: the rate is g times the answers of the last second, g from 4 at low rates down
   to 2.5. So it grows only when answers come, and never further than g times what was shown to work.
-* **Plateau**: what the service accepted in the second before the refusal that ended the search. A second refusal near
-  it confirms it; until then growth towards and past it is quick.
+* **Plateau** (``plateau``): where the limit is taken to be. Until it is confirmed, growth towards and past it is quick.
 * **Stray**: below a confirmed plateau, in the search, and from 20 a second on everywhere, a refusal counts only when
   others are so close by that chance does not explain them (``strays``). Until that is known, nothing grows. One with a
   ``Retry-After`` always counts: it costs a pause each time.
@@ -15,12 +14,7 @@ The service publishes no limit, so the answers tell it. The limit is taken to ho
   it refuses or not.
 * **Hold** just under a confirmed plateau until each refusal is paid for with a *price* in answers, so that probing
   costs less than 2 % of the requests.
-* **Probe** then: grow past the plateau, slowly at first, quicker the further beyond. A refused probe goes back to the
-  plateau, not to the last second: a token bucket lets much more through for a while. It raises the plateau a little,
-  on *probation*: the next refusal, unless the price is paid before, takes that back. Only when more has come through
-  beyond the plateau than a bucket holds has the limit risen, and a new plateau is looked for.
-* **Fall**: refusals that count below a confirmed plateau take back the part that was refused; when much less is
-  accepted than that, the limit has fallen, and a new plateau is looked for.
+* **Probe** then: grow past the plateau, slowly at first, quicker the further beyond.
 * **Latency**: while it is above twice its base (and 50 ms), nothing grows, and the rate is trimmed to what is answered.
 * A throttle with no success since the last pause pauses longer and longer (``gate``). ``Retry-After`` is a lower
   bound of any pause.
@@ -39,6 +33,7 @@ from bulkjobs.engine.course import RateCourse
 from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.latency import Latency
 from bulkjobs.engine.learned import FLOOR, START, Learned
+from bulkjobs.engine.plateau import Plateau
 from bulkjobs.engine.strays import Strays
 from bulkjobs.engine.traffic import MARGIN, WINDOW, Traffic
 
@@ -47,9 +42,6 @@ _UNASKED = 0.5  # of that for a refusal at a rate that is known to be accepted: 
 _SEARCH_GAIN = 2.5
 _RAMP, _STEEP = 0.05, 0.5  # growth of a probe a second: part of the plateau, and of what it is beyond the plateau
 _REFINE, _REFINE_STEEP = 0.25, 0.7  # the same while the plateau is not confirmed
-_BURST = 1.5  # seconds' worth of the plateau that came through beyond it, and no bucket explains
-_AGREE = 0.2
-_STEP = 0.05  # part of a plateau by which a probe may raise it
 _HOLD_MIN, _HOLD_MAX = 2.0, 20.0
 _GRACE = 5.0  # seconds of debt that finding the limit leaves, at most
 _SOON = 20.0  # sends a second at which a stray is told from a limit within a second
@@ -79,15 +71,9 @@ class RateControl:
         """Sends a second, permitted now."""
         self.until = 0.0
         """Before this time nothing is sent."""
-        # Where the limit is taken to be; None: not known
-        self._plateau = learned / MARGIN if ceiling is None and learned is not None else None
+        self._plateau = Plateau(learned / MARGIN if ceiling is None and learned is not None else None)
         self._known = max(START, learned if learned is not None else 0.0)
-        self._confirmed = self._plateau is not None
-        self._found = False  # the limit was met once
         self._growing = 0.0  # seconds that the rate has grown past the plateau; 0: it does not
-        self._beyond = 0.0  # seconds' worth of the plateau that this growth has brought beyond it
-        self._trusted = 0.0  # the plateau to return to while on probation
-        self._probation = 0.0  # part of the price still to be paid for the last raise
         self._best = 0
         self._before = 0.0
         self._is_first_cut = False
@@ -121,21 +107,21 @@ class RateControl:
         self._strays.passed()
         paid = 1.0 / _PRICE
         self._debt = max(0.0, self._debt - paid)
-        self._probation = max(0.0, self._probation - paid)
+        self._plateau.paid(paid)
         if self._strikes and sent_at >= self._reopened:
             self._strikes = 0
             self._gate.succeeded()
         self.tick(now)
-        if self._is_first_cut and self._plateau is not None and sent_at <= self._cut_at:
+        if self._is_first_cut and self._plateau.value is not None and sent_at <= self._cut_at:
             # It was on its way when the cut was made: the service accepted more than could be known then.
             accepted = float(len(self._traffic.answers))
-            self._plateau = max(self._plateau, accepted)
+            self._plateau.value = max(self._plateau.value, accepted)
             self.rate = max(self.rate, min(self._before, MARGIN * accepted))
 
     def throttled(self, sent_at: float, now: float, retry_after: float | None = None) -> None:
         """A send was refused for its rate. ``retry_after``: seconds the service asked for."""
         self._traffic.refused.append(sent_at)
-        is_known = self._confirmed and not self._is_probing and not self._probation
+        is_known = self._plateau.is_confirmed and not self._is_probing and not self._plateau.is_on_probation
         self._debt = min(self._debt + (_UNASKED if is_known else 1.0), max(1.5, self.rate * _HOLD_MAX / _PRICE))
         is_news = sent_at >= self._reopened
         if is_news:
@@ -150,8 +136,9 @@ class RateControl:
 
     def learned(self, at_ms: int) -> Learned | None:
         """What the next run may start with; None when this one saw no more than was known before it."""
-        if self._plateau is not None:
-            return Learned(MARGIN * self._plateau if self.rate > self._plateau else self.rate, at_ms)
+        plateau = self._plateau.value
+        if plateau is not None:
+            return Learned(MARGIN * plateau if self.rate > plateau else self.rate, at_ms)
         return Learned(float(self._best), at_ms) if self._best > self._known else None
 
     def _is_stray(self, is_ordered: bool) -> bool:
@@ -159,12 +146,12 @@ class RateControl:
 
         The first refusal under a ceiling is never a stray: it resets the rate to what was in fact accepted.
         """
-        if self._strikes or (self._plateau is None and self._ceiling < math.inf):
+        if self._strikes or (self._plateau.value is None and self._ceiling < math.inf):
             return False
-        if self._confirmed and not self._is_probing:
-            can_wait = not self._probation and not is_ordered
+        if self._plateau.is_confirmed and not self._is_probing:
+            can_wait = not self._plateau.is_on_probation and not is_ordered
         else:
-            can_wait = self._plateau is None or self.rate >= _SOON
+            can_wait = self._plateau.value is None or self.rate >= _SOON
         return can_wait and self._strays.density()[0] <= _DENSE
 
     @property
@@ -180,7 +167,7 @@ class RateControl:
         step = 0.0
         if self._ticked is not None:
             step = min(now - self._ticked, 0.1)
-        elif self._plateau is not None:
+        elif self._plateau.value is not None:
             self._refused_at = now  # of the first requests nothing can be told
         self._ticked = now
         seen = len(self._traffic.answers)
@@ -198,13 +185,15 @@ class RateControl:
         self.rate = min(self.rate, self._ceiling)
 
     def _grow(self, now: float, step: float, seen: int, calm: float) -> None:
-        if self._plateau is None:
+        plateau = self._plateau.value
+        if plateau is None:
             if self._strays.since() > _PROOF:
                 gain = _SEARCH_GAIN + 1.5 * 20.0 / (20.0 + self.rate)
                 self.rate = max(self.rate, min(gain * seen, gain * self.rate))
             return
-        target = MARGIN * self._plateau
-        if self.rate >= target and self._confirmed and not self._growing and (self._debt > 0 or calm < _HOLD_MIN):
+        target = MARGIN * plateau
+        is_confirmed = self._plateau.is_confirmed
+        if self.rate >= target and is_confirmed and not self._growing and (self._debt > 0 or calm < _HOLD_MIN):
             return
         if not self._traffic.uses(self.rate, now):
             return
@@ -212,15 +201,15 @@ class RateControl:
             self._growing = 0.0
             self.rate = min(target, self.rate + (target - self.rate) * step / WINDOW + 0.02 * target * step)
             return
-        beyond = max(0.0, self.rate / self._plateau - 1.0)
+        beyond = max(0.0, self.rate / plateau - 1.0)
         if self._strays.since() <= max(_PROOF, min(2.0 / max(beyond, 1e-9), _PROOF_MAX)):
             return
         if not self._growing:
-            self._beyond = 0.0
+            self._plateau.beyond = 0.0
         self._growing += step
-        self._beyond += beyond * step
-        ramp, steep = (_RAMP, _STEEP) if self._confirmed and self._found else (_REFINE, _REFINE_STEEP)
-        more = self._plateau * (ramp + steep * beyond) * step
+        self._plateau.beyond += beyond * step
+        ramp, steep = (_RAMP, _STEEP) if is_confirmed and self._plateau.is_found else (_REFINE, _REFINE_STEEP)
+        more = plateau * (ramp + steep * beyond) * step
         self.rate = max(self.rate, min(self.rate + more, _SEARCH_GAIN * seen))
 
     # Cuts
@@ -228,10 +217,11 @@ class RateControl:
     def _cut(self, sent_at: float, now: float) -> None:
         accepted, is_heavy = self._in_the_second_before(sent_at)
         self._before = self.rate
-        self._is_first_cut = self._plateau is None and self._ceiling < math.inf
-        self._believe(min(accepted, self.rate), is_heavy)
+        self._is_first_cut = self._plateau.value is None and self._ceiling < math.inf
+        if self._plateau.refused(min(accepted, self.rate), is_heavy, self._strays.density()[1]):
+            self._debt = min(self._debt, max(1.0, self.rate * _GRACE / _PRICE))
         self._growing = 0.0
-        believed = self._plateau if self._confirmed and self._plateau is not None else math.inf
+        believed = self._plateau.value if self._plateau.is_confirmed and self._plateau.value is not None else math.inf
         self.rate = max(FLOOR, MARGIN * min(accepted, self.rate, believed))
         self._cut_at = now
         self._strays.forget()
@@ -246,43 +236,6 @@ class RateControl:
         # Of a handful nothing can be told: a refusal among them may be anybody's.
         least = min(START / 2, self.rate / 2) if len(self._traffic.sends) <= _HANDFUL else 0.5
         return self._traffic.in_the_second_before(sent_at, (self._paused_at, self.until), self.rate, least)
-
-    def _believe(self, accepted: float, is_heavy: bool) -> None:
-        """What the refusal, after a second in which so much was accepted, says of the plateau."""
-        plateau = self._plateau
-        if plateau is None:
-            self._plateau = accepted
-        elif not self._confirmed:
-            self._seek(plateau, accepted, is_heavy)
-        elif is_heavy or accepted < (1 - _AGREE) * plateau or (accepted >= plateau and self._beyond >= _BURST):
-            self._confirmed, self._plateau = False, accepted
-            if not is_heavy and accepted >= plateau:
-                self._found = True
-        else:
-            self._found = True
-            self._adjust(plateau, accepted)
-
-    def _seek(self, plateau: float, accepted: float, is_heavy: bool) -> None:
-        self._confirmed = not is_heavy and abs(accepted - plateau) <= max(1.0, _AGREE * plateau)
-        if not self._confirmed:
-            self._plateau = accepted
-            return
-        self._found = True
-        self._debt = min(self._debt, max(1.0, self.rate * _GRACE / _PRICE))
-        if accepted > plateau:
-            self._plateau = max(plateau, min(accepted - 1.0, (1 - _STEP) * accepted))
-        else:
-            self._plateau = max(accepted, plateau - max(1.0, _STEP * plateau))
-
-    def _adjust(self, plateau: float, accepted: float) -> None:
-        if self._probation:
-            self._plateau, self._probation = min(plateau, self._trusted), 0.0
-        elif accepted < plateau:
-            part = self._strays.density()[1] or _STEP / 2
-            self._plateau = max((1 - part) * plateau, min(accepted, (1 - _STEP) * plateau))
-        else:
-            self._trusted, self._probation = plateau, 1.0
-            self._plateau = min(accepted, (1 + _STEP) * plateau)
 
     def _pause(self, now: float, until: float) -> None:
         if now >= self.until:
