@@ -3,17 +3,20 @@
 * **Not known** until the first refusal: then it is what the service accepted in the second before.
 * **Confirmed** by a second refusal near it. What is far from it, or comes of heavy refusing, is a new plateau to be
   confirmed in its turn: the limit was mistaken, or has changed.
-* **Probes** ask for more than a confirmed plateau. A refused one does not go to what was accepted in the last second: a
-  token bucket lets much more through for a while. It raises the plateau a little, on *probation*: the next refusal,
-  unless it is paid for before, takes that back. Only when more has come through beyond the plateau than a bucket holds
-  has the limit risen.
+* **Surplus**: when it refuses, a token bucket is empty. What is accepted from then on beyond the plateau's own rate is
+  more than it can have taken in: then, and only then, the limit has risen.
+* **Probes** ask for more than a confirmed plateau. One that is refused without a surplus raises the plateau a little,
+  on *probation*: the next refusal, unless it is paid for before, takes that back.
 * **Fall**: refusals below a confirmed plateau take back the part that was refused.
 """
 
 from __future__ import annotations
 
-_BURST = 1.5  # seconds' worth of the plateau that came through beyond it, and no bucket explains
+_RISEN = 0.25  # seconds' worth of surplus that no bucket explains
+_REFILL = 1.03  # of the plateau: what a bucket may take in, if the plateau is a little too low
+_BUCKET = 1.25  # seconds' worth of the plateau that a bucket may hold
 _AGREE = 0.2
+_LEAP = 0.25  # part by which a plateau that is not confirmed may rise without a surplus
 _STEP = 0.05  # part of a plateau by which a probe may raise it
 
 
@@ -25,8 +28,8 @@ class Plateau:
         self.is_confirmed = value is not None
         self.is_found = False
         """Whether the limit itself was met, not only told by an earlier run."""
-        self.beyond = 0.0
-        """Seconds' worth of the plateau that the present probe has brought beyond it."""
+        self._surplus = 0.0  # seconds' worth that was accepted since the last refusal and the plateau does not explain
+        self._at = 0.0
         self._trusted = 0.0  # the value to return to while on probation
         self._probation = 0.0  # part of the price still to be paid for the last raise
 
@@ -35,21 +38,30 @@ class Plateau:
         """Whether the last raise is not paid for yet."""
         return self._probation > 0.0
 
-    def paid(self, part: float) -> None:
-        """``part`` of a refusal's price was paid."""
-        self._probation = max(0.0, self._probation - part)
+    @property
+    def has_risen(self) -> bool:
+        """Whether more was accepted since the last refusal that counted than any bucket explains."""
+        return self._surplus >= _RISEN
 
-    def refused(self, accepted: float, is_heavy: bool, part: float) -> bool:
-        """A refusal that counts, after a second in which ``accepted`` came through: whether it confirms the plateau.
+    def accepted(self, now: float, paid: float) -> None:
+        """A request was accepted, which pays for the part ``paid`` of a refusal."""
+        self._probation = max(0.0, self._probation - paid)
+        if self.value is not None:
+            self._surplus = max(-_BUCKET, self._surplus - _REFILL * (now - self._at)) + 1.0 / self.value
+            self._at = now
+
+    def refused(self, now: float, accepted: float, is_heavy: bool, part: float) -> bool:
+        """A refusal that counts, after a second in which ``accepted`` came through: whether it confirmed the plateau.
 
         ``is_heavy``: much of that second was refused. ``part``: what part of the requests is refused of late, if known.
         """
-        value = self.value
+        value, has_risen = self.value, self.has_risen
+        self._surplus, self._at = 0.0, now
         if value is None:
             self.value = accepted
         elif not self.is_confirmed:
-            return self._seek(value, accepted, is_heavy)
-        elif is_heavy or accepted < (1 - _AGREE) * value or (accepted >= value and self.beyond >= _BURST):
+            return self._seek(value, accepted if has_risen else min(accepted, (1 + _LEAP) * value), is_heavy)
+        elif is_heavy or accepted < (1 - _AGREE) * value or (accepted >= value and has_risen):
             self.is_confirmed, self.value = False, accepted
             if not is_heavy and accepted >= value:
                 self.is_found = True

@@ -2,19 +2,20 @@
 
 The service publishes no limit, so the answers tell it. The limit is taken to hold over a window of one second.
 
-* **Search**, until the first throttle: the rate is g times the answers of the last second, g from 4 at low rates down
-  to 2.5. So it grows only when answers come, and never further than g times what was shown to work.
+* **Search**, until the first throttle, a slow start: each answer of the last second adds 6 to the rate. So it grows
+  only when answers come, the quicker the sooner they come.
 * **Plateau** (``plateau``): where the limit is taken to be. Until it is confirmed, growth towards and past it is quick.
 * **Stray**: below a confirmed plateau, in the search, and from 20 a second on everywhere, a refusal counts only when
   others are so close by that chance does not explain them (``strays``). Until that is known, nothing grows. One with a
   ``Retry-After`` always counts: it costs a pause each time.
 * **Cut**: to ``MARGIN`` of what the service accepted in the second before the refused send, or of the present rate
   or of the confirmed plateau if that is less. At most once a second and a round trip. A cut takes back what was sent
-  too much: the pause lasts until no second from then on holds more than the new rate, whether the service counts what
-  it refuses or not.
+  too much: the pause lasts until no second from then on holds more than the new rate of what was accepted. If all is
+  refused even then, the service counts what it refuses, and so does this from then on.
 * **Hold** just under a confirmed plateau until each refusal is paid for with a *price* in answers, so that probing
   costs less than 2 % of the requests.
-* **Probe** then: grow past the plateau, slowly at first, quicker the further beyond.
+* **Probe** then: grow past the plateau, slowly at first, quicker the further beyond; but until it is proved that the
+  limit has risen, no further than costs a few refusals in a round trip.
 * **Latency**: while it is above twice its base (and 50 ms), nothing grows, and the rate is trimmed to what is answered.
 * A throttle with no success since the last pause pauses longer and longer (``gate``). ``Retry-After`` is a lower
   bound of any pause.
@@ -39,10 +40,13 @@ from bulkjobs.engine.traffic import MARGIN, WINDOW, Traffic
 
 _PRICE = 60.0  # answers that pay for a refusal
 _UNASKED = 0.5  # of that for a refusal at a rate that is known to be accepted: it buys no knowledge
-_SEARCH_GAIN = 2.5
-_RAMP, _STEEP = 0.05, 0.5  # growth of a probe a second: part of the plateau, and of what it is beyond the plateau
-_REFINE, _REFINE_STEEP = 0.25, 0.7  # the same while the plateau is not confirmed
-_HOLD_MIN, _HOLD_MAX = 2.0, 20.0
+_SLOW_START = 6.0  # what each answer of the last second adds to the rate in the search
+_RAMP, _REFINE = 0.05, 0.25  # growth of a probe a second, part of the plateau; the same while it is not confirmed
+_STEEP = 1.0  # and part of what the probe is beyond the plateau
+_GAIN = 2.5  # a probe asks for no more than so many times the answers of the last second
+_AT_STAKE, _AT_STAKE_MIN = 0.12, 2.0  # refusals in a round trip: part of a second's worth, and at least
+_HOLD_MIN = 2.0
+_DEBT, _DEBT_MIN = 20.0, 2.0  # the most that is owed: seconds of holding, but that many refusals at least
 _GRACE = 5.0  # seconds of debt that finding the limit leaves, at most
 _SOON = 20.0  # sends a second at which a stray is told from a limit within a second
 _PROOF, _PROOF_MAX = 4.0, 40.0  # ends after a refusal that show whether it was a stray
@@ -73,10 +77,11 @@ class RateControl:
         """Before this time nothing is sent."""
         self._plateau = Plateau(learned / MARGIN if ceiling is None and learned is not None else None)
         self._known = max(START, learned if learned is not None else 0.0)
-        self._growing = 0.0  # seconds that the rate has grown past the plateau; 0: it does not
+        self._is_probing = False  # whether more is asked for than is known to be accepted
         self._best = 0
         self._before = 0.0
         self._is_first_cut = False
+        self._counts_refused = False  # whether the service is taken to count what it refuses
         self._traffic = Traffic()
         self._strays = Strays()
         self._latency = Latency()
@@ -104,10 +109,13 @@ class RateControl:
         """An answer came that is no throttle."""
         self._latency.measured(now - sent_at, now)
         self._traffic.answers.append(now)
+        self._traffic.heard = max(self._traffic.heard, sent_at)
+        if sent_at <= self._cut_at and now < self.until and not self._counts_refused:
+            self.until += 1.0 / self.rate  # it was taken to be refused
+            self._reopened = max(self._reopened, self.until)
         self._strays.passed()
-        paid = 1.0 / _PRICE
-        self._debt = max(0.0, self._debt - paid)
-        self._plateau.paid(paid)
+        self._debt = max(0.0, self._debt - 1.0 / _PRICE)
+        self._plateau.accepted(now, 1.0 / _PRICE)
         if self._strikes and sent_at >= self._reopened:
             self._strikes = 0
             self._gate.succeeded()
@@ -121,9 +129,15 @@ class RateControl:
     def throttled(self, sent_at: float, now: float, retry_after: float | None = None) -> None:
         """A send was refused for its rate. ``retry_after``: seconds the service asked for."""
         self._traffic.refused.append(sent_at)
+        self._traffic.heard = max(self._traffic.heard, sent_at)
         is_known = self._plateau.is_confirmed and not self._is_probing and not self._plateau.is_on_probation
-        self._debt = min(self._debt + (_UNASKED if is_known else 1.0), max(1.5, self.rate * _HOLD_MAX / _PRICE))
+        self._debt = min(self._debt + (_UNASKED if is_known else 1.0), max(_DEBT_MIN, self.rate * _DEBT / _PRICE))
         is_news = sent_at >= self._reopened
+        if is_news and self._strikes == 1 and not self._counts_refused and now < self._cut_at + WINDOW:
+            self._counts_refused = True
+            self._pause(now, self._traffic.fitting(self.rate, now, counts_refused=True))
+            self._reopened = max(now, self.until)
+            is_news = False
         if is_news:
             self._strays.refused()
         if not (is_news and self._is_stray(retry_after is not None)):
@@ -154,11 +168,6 @@ class RateControl:
             can_wait = self._plateau.value is None or self.rate >= _SOON
         return can_wait and self._strays.density()[0] <= _DENSE
 
-    @property
-    def _is_probing(self) -> bool:
-        """Whether more is asked for than is known to be accepted."""
-        return self._growing > 0.0
-
     # Growth
 
     def tick(self, now: float) -> None:
@@ -166,7 +175,7 @@ class RateControl:
         self._traffic.age(now, self._latency.smooth)
         step = 0.0
         if self._ticked is not None:
-            step = min(now - self._ticked, 0.1)
+            step = min(now - self._ticked, max(0.1, 1.0 / self.rate))
         elif self._plateau.value is not None:
             self._refused_at = now  # of the first requests nothing can be told
         self._ticked = now
@@ -188,29 +197,27 @@ class RateControl:
         plateau = self._plateau.value
         if plateau is None:
             if self._strays.since() > _PROOF:
-                gain = _SEARCH_GAIN + 1.5 * 20.0 / (20.0 + self.rate)
-                self.rate = max(self.rate, min(gain * seen, gain * self.rate))
+                self.rate = max(self.rate, START + _SLOW_START * seen)
             return
         target = MARGIN * plateau
         is_confirmed = self._plateau.is_confirmed
-        if self.rate >= target and is_confirmed and not self._growing and (self._debt > 0 or calm < _HOLD_MIN):
+        if self.rate >= target and is_confirmed and not self._is_probing and (self._debt > 0 or calm < _HOLD_MIN):
             return
         if not self._traffic.uses(self.rate, now):
             return
         if self.rate < target:
-            self._growing = 0.0
+            self._is_probing = False
             self.rate = min(target, self.rate + (target - self.rate) * step / WINDOW + 0.02 * target * step)
             return
         beyond = max(0.0, self.rate / plateau - 1.0)
         if self._strays.since() <= max(_PROOF, min(2.0 / max(beyond, 1e-9), _PROOF_MAX)):
             return
-        if not self._growing:
-            self._plateau.beyond = 0.0
-        self._growing += step
-        self._plateau.beyond += beyond * step
-        ramp, steep = (_RAMP, _STEEP) if is_confirmed and self._plateau.is_found else (_REFINE, _REFINE_STEEP)
-        more = plateau * (ramp + steep * beyond) * step
-        self.rate = max(self.rate, min(self.rate + more, _SEARCH_GAIN * seen))
+        self._is_probing = True
+        ramp = _RAMP if is_confirmed and self._plateau.is_found else _REFINE
+        most = _GAIN * seen
+        if not self._plateau.has_risen:
+            most = min(most, plateau + max(_AT_STAKE * plateau, _AT_STAKE_MIN) / max(self._latency.smooth, 0.02))
+        self.rate = max(self.rate, min(self.rate + plateau * (ramp + _STEEP * beyond) * step, most))
 
     # Cuts
 
@@ -218,14 +225,14 @@ class RateControl:
         accepted, is_heavy = self._in_the_second_before(sent_at)
         self._before = self.rate
         self._is_first_cut = self._plateau.value is None and self._ceiling < math.inf
-        if self._plateau.refused(min(accepted, self.rate), is_heavy, self._strays.density()[1]):
+        if self._plateau.refused(now, min(accepted, self.rate), is_heavy, self._strays.density()[1]):
             self._debt = min(self._debt, max(1.0, self.rate * _GRACE / _PRICE))
-        self._growing = 0.0
+        self._is_probing = False
         believed = self._plateau.value if self._plateau.is_confirmed and self._plateau.value is not None else math.inf
         self.rate = max(FLOOR, MARGIN * min(accepted, self.rate, believed))
         self._cut_at = now
         self._strays.forget()
-        self._pause(now, self._traffic.fitting(self.rate, now))
+        self._pause(now, self._traffic.fitting(self.rate, now, counts_refused=self._counts_refused))
         self._strikes += 1
         if self._strikes > 1:
             self._gate.throttled(now, None)

@@ -23,6 +23,8 @@ class Traffic:
         self.sends: deque[float] = deque()
         self.answers: deque[float] = deque()
         self.refused: deque[float] = deque()  # by the time at which they were sent
+        self.heard = 0.0
+        """When the latest send was sent that an answer has come to."""
 
     def sent(self, now: float, round_trip: float) -> None:
         sends = self.sends
@@ -80,8 +82,10 @@ class Traffic:
             coarse = max(coarse, 0.5 * rate, 0.0 if is_whole else accepted / (WINDOW - min(0.5, paused)))
         return max(coarse, float(accepted), least), is_heavy
 
-    def fitting(self, rate: float, now: float) -> float:
+    def fitting(self, rate: float, now: float, *, counts_refused: bool) -> float:
         """When sends at ``rate`` may start so that no window holds more of them than the rate.
+
+        What was refused, or may still be, takes room only if ``counts_refused``.
 
         With m sends x_0 … x_(m-1) in the last window and room for N: the k-th new one goes at P + k/rate, and x_i
         must have left the window by then if k ≥ N - m + i. So P = max over i of x_i + WINDOW - max(0, N-m+i)/rate.
@@ -89,6 +93,9 @@ class Traffic:
         """
         window = WINDOW / MARGIN
         recent = list(self._sends_before(now, since=now - window))[::-1]
+        if not counts_refused:
+            refused = set(self.refused)
+            recent = [at for at in recent if at <= self.heard and at not in refused]
         room = rate * window - len(recent)
         return max((at + window - max(0.0, room + i) / rate for i, at in enumerate(recent)), default=now)
 
