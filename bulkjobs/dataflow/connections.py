@@ -1,8 +1,8 @@
 """Connections to one endpoint, each taken for one exchange: aiohttp's pool, TLS and parser, without its session.
 
 A session repeats idempotent requests when a kept connection turns out closed, past every limiter (aiohttp's issue
-10790: no public switch), does not tell whether a request's head may have left, and takes twice the processor time of
-all else in an exchange (``tests/bench``). Here what is written is written once, by ``send``.
+10790: no public switch), does not tell whether a request's head may have left, and takes more processor time than all
+else in an exchange. Here what is written is written once, by ``send``.
 """
 
 from __future__ import annotations

@@ -42,12 +42,10 @@ class Transport:
     """
 
     def __init__(self, endpoint: str, credentials: Credentials, timeout: float, now_ms: Callable[[], int]) -> None:
-        self._endpoint = endpoint
         self._credentials = credentials
         keys = (credentials.secret_key, credentials.access_key)
         # Each as it stands, then as JSON may escape it.
         self._secrets = dict.fromkeys(form for key in keys for form in (key, key.replace("/", "\\/")))
-        self._timeout = timeout
         self._limits = Limits(timeout)
         self._now_ms = now_ms
         self._connections = Connections(endpoint, min(timeout, _CONNECT_TIMEOUT))

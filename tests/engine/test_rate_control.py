@@ -68,7 +68,8 @@ class TestHiddenLimits:
         for seed in SEEDS:
             rate, refused = steady(run(kind, limit, WORLDS[world], seed, seconds=60 if limit < 200 else 40))
             assert rate >= 0.9 * within_reach(limit, WORLDS[world])
-            assert refused <= (0.02 if limit > 2 else 2.1 / 98)  # two of the hundred that there are
+            # Two of the hundred that there are: a second look beyond behind a bucket.
+            assert refused <= (2.1 / 98 if (kind, limit) == ("token bucket", 2) else 0.02)
 
     @pytest.mark.parametrize(("kind", "limit", "world"), list(product(KINDS, LIMITS, WORLDS)))
     def test_a_whole_run_of_twenty_seconds_work_uses_85_percent(self, kind: str, limit: int, world: str) -> None:
