@@ -149,11 +149,48 @@ class Recorder:
         The attempt is closed last. A crash may keep any part of this that comes first: job and outcome beside an
         open attempt are looked up again, but a closed attempt without them would be taken for a row never sent.
         """
+        if finish.outcome is Outcome.CREATED and answer is not None:
+            self._made(work, finish, answer)
+            return
         self._outcome(work, finish)
         if answer is not None:
             self.ended(work, answer, closed=not finish.is_open)
         elif not finish.is_open:
             self.closed(work)
+
+    def _made(self, work: Work, finish: Finish, answer: Answer) -> None:
+        """The row's create made its job: all of that in one record, as nearly all rows end."""
+        spec = work.spec
+        assert spec is not None
+        attempts, first_sent_at = work.row.attempts, work.first_sent_at
+        now = self._clock.wall_ms()
+        elapsed = None if work.started is None else round((self._clock.monotonic() - work.started) * 1000)
+        self._journal.put(
+            Kind.MADE,
+            self._journal.scope,
+            self._journal.run,
+            work.seq,
+            work.name,
+            spec.digest,
+            self._journal.rules,
+            work.attempt,
+            work.waited_ms,
+            attempts,
+            first_sent_at,
+            now,
+            elapsed,
+            answer.http_status,
+            answer.trace_id,
+            finish.job_id,
+            finish.status,
+            finish.updated_date,
+            spec.nodes,
+        )
+        work.attempt = None
+        self._tally.outcomes[Outcome.CREATED] += 1
+        if self._tally.on_outcome is not None:
+            self._tally.on_outcome(self._record(work.seq, finish, attempts, first_sent_at, elapsed))
+        self._log.debug("job.created", name=work.name, job_id=finish.job_id, attempts=attempts)
 
     def _outcome(self, work: Work, finish: Finish) -> None:
         if work.spec is None:

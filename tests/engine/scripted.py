@@ -143,6 +143,8 @@ class NotedJournal(Journal):
             if kind is Kind.INTENT:
                 assert str(parameters[4]) not in found.values(), "two open attempts of one name"
                 found[int(str(parameters[0]))] = str(parameters[4])
+            elif kind is Kind.MADE:
+                found.pop(int(str(parameters[6])))
             elif kind is Kind.WITHDRAWN or kind is Kind.CLOSED or (kind is Kind.ENDED and parameters[6]):
                 found.pop(int(str(parameters[-1])), None)  # or it was an earlier run's
         return found
@@ -151,10 +153,10 @@ class NotedJournal(Journal):
         """The outcome of each row; a second one is an error."""
         found: dict[int, str] = {}
         for kind, parameters in self._writer.coming:
-            if kind is Kind.FINISHED:
-                seq = int(str(parameters[-1]))
+            if kind is Kind.FINISHED or kind is Kind.MADE:
+                seq = int(str(parameters[-1 if kind is Kind.FINISHED else 2]))
                 assert seq not in found, "two outcomes of one row"
-                found[seq] = str(parameters[0])
+                found[seq] = str(parameters[0]) if kind is Kind.FINISHED else "created"
         return found
 
     def orphans(self) -> dict[str, str]:

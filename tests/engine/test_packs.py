@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -48,6 +49,12 @@ def test_so_many_go_to_a_pack_and_all_come_back(count: int, packs: int) -> None:
     batch: list[bytes | None] = [b"%d" % number for number in range(count)]
     back, _, made = _kept(batch)
     assert (back, made) == (batch, packs)
+
+
+def test_the_packs_of_a_batch_are_of_one_size() -> None:
+    written = _kept([b"a"] * (PER_PACK + 2))[1]
+    in_each = Counter(key for *_, key, _ in written)
+    assert sorted(in_each.values()) == [PER_PACK // 2 + 1] * 2
 
 
 def test_without_a_definition_there_is_no_pack() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Self
 
+from bulkjobs.engine.journal import made
 from bulkjobs.engine.journal.history import History
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.packs import register
@@ -37,6 +38,7 @@ def connection() -> sqlite3.Connection:
     register(database)
     database.execute("PRAGMA temp_store = MEMORY")
     make_tables(database)
+    made.make_ready(database)
     return database
 
 

@@ -27,10 +27,11 @@ FROM rows WHERE run = ? ORDER BY seq
 """.format_map(PROVED)
 
 _AGAIN_OR_THROTTLED = """
-SELECT nth > 1, intended_at, ended_at, verdict FROM (
-    SELECT row_number() OVER (PARTITION BY seq ORDER BY id) AS nth, id, intended_at, ended_at, verdict
-    FROM attempts WHERE run = ?
-) WHERE nth > 1 OR verdict = 'throttled' ORDER BY id
+SELECT again, intended_at, ended_at, verdict FROM (
+    SELECT id, intended_at, ended_at, verdict, EXISTS (
+        SELECT 1 FROM attempts b WHERE b.run = a.run AND b.seq IS a.seq AND b.id < a.id
+    ) AS again FROM attempts a WHERE run = ?
+) WHERE again OR verdict = 'throttled' ORDER BY id
 """
 
 

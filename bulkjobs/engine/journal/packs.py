@@ -24,8 +24,9 @@ def pack(definitions: Sequence[bytes]) -> bytes:
 def in_packs(connection: sqlite3.Connection, batch: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:
     """The parameters of a batch, in each the definition, which comes last, replaced by pack and place; None by two."""
     packed: list[tuple[object, ...]] = []
-    for start in range(0, len(batch), PER_PACK):
-        part = batch[start : start + PER_PACK]
+    size = -(-len(batch) // -(-len(batch) // PER_PACK)) if batch else 1  # packs of one batch are of one size
+    for start in range(0, len(batch), size):
+        part = batch[start : start + size]
         definitions = [values[-1] for values in part if isinstance(values[-1], bytes)]
         key = None
         if definitions:

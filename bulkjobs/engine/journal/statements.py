@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from bulkjobs.engine.journal import rows_at_once
+from bulkjobs.engine.journal import made, rows_at_once
 
 
 class Kind(IntEnum):
@@ -12,37 +12,36 @@ class Kind(IntEnum):
 
     ROW = 0
     ROWS = 1
-    ENDED = 2
-    CLOSED = 3
-    WITHDRAWN = 4
-    JOB = 5
-    FINISHED = 6
-    ORPHAN = 7
-    LOOKUP = 8
-    CLAIM = 9
-    APPLIED = 10
-    COMING = 11
-    FORGOTTEN = 12
-    DISOWNED = 13
-    REMOVED = 14
-    LEARNED = 15
-    INTENT = 16
-    CHANGE = 17
+    MADE = 2
+    ENDED = 3
+    CLOSED = 4
+    WITHDRAWN = 5
+    JOB = 6
+    FINISHED = 7
+    ORPHAN = 8
+    LOOKUP = 9
+    CLAIM = 10
+    APPLIED = 11
+    COMING = 12
+    FORGOTTEN = 13
+    DISOWNED = 14
+    REMOVED = 15
+    LEARNED = 16
+    INTENT = 17
+    CHANGE = 18
 
 
 SQL = {
     Kind.ROW: "INSERT INTO rows (run, seq, file, line, name, digest, outcome, error_code, error)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     Kind.ROWS: rows_at_once.SQL,
+    Kind.MADE: made.SQL,
     Kind.ENDED: "UPDATE attempts SET ended_at = ?, verdict = ?, http_status = ?, code = ?, message = ?,"
     " trace_id = ?, closed = ?, waited_ms = ? WHERE id = ?",
     Kind.CLOSED: "UPDATE attempts SET closed = 1 WHERE id = ?",
     Kind.WITHDRAWN: "DELETE FROM attempts WHERE id = ?",
-    Kind.JOB: "INSERT INTO jobs (scope, name, job_id, status, updated_date, digest, relation, seen_at, run, rules)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET job_id = excluded.job_id,"
-    " status = excluded.status, updated_date = excluded.updated_date, digest = excluded.digest,"
-    " relation = excluded.relation, seen_at = excluded.seen_at, run = excluded.run,"
-    " rules = excluded.rules",
+    Kind.JOB: "INSERT OR REPLACE INTO jobs (scope, name, job_id, status, updated_date, digest, relation, seen_at, run,"
+    " rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     Kind.FINISHED: "UPDATE rows SET outcome = ?, job_id = ?, status = ?, http_status = ?, error_code = ?, error = ?,"
     " attempts = ?, first_sent_at = ?, finished_at = ?, elapsed_ms = ? WHERE run = ? AND seq = ?",
     Kind.ORPHAN: "INSERT OR REPLACE INTO orphans (run, name, outcome, job_id, detail) VALUES (?, ?, ?, ?, ?)",

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bulkjobs.engine.journal import made
 from bulkjobs.engine.journal.packs import in_packs, pack
 from bulkjobs.engine.journal.statements import SQL, Kind
 from bulkjobs.errors import StateError
@@ -42,6 +43,7 @@ class Writer:
         self, connection: sqlite3.Connection, path: Path, on_failure: Callable[[StateError], None] | None = None
     ) -> None:
         self._connection = connection
+        made.make_ready(connection)
         self._path = path
         self._loop = asyncio.get_running_loop()
         self._coming: list[_Item] = []
@@ -139,7 +141,7 @@ class Writer:
 
     def _packed(self, kind: Kind, batch: list[Parameters]) -> list[Parameters]:
         """The parameters of a batch, definitions packed: by this thread, since that takes time."""
-        if kind is Kind.APPLIED:
+        if kind is Kind.APPLIED or kind is Kind.MADE:
             return in_packs(self._connection, batch)
         if kind is Kind.COMING:
             return [(pack([definition]), *values) for definition, *values in batch]

@@ -1,0 +1,71 @@
+"""A create that made its job, as one record: the same as the four records that say it one by one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bulkjobs.engine.journal.applied import AppliedJobs
+from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.journal.schema import connect
+from bulkjobs.engine.journal.statements import Kind
+
+from .conftest import DIGEST, durable, opened, put_intent, put_job, put_row
+
+NODES = b'[{"type":"SOURCE_OBS"}]'
+
+
+def _put_made(journal: Journal, attempt: int) -> None:
+    journal.put(
+        Kind.MADE, journal.scope, journal.run, 1, "n1", DIGEST, "rules", attempt, 7, 2, 2_100, 2_900, 800, 201, "trace",
+        "j9", "RUNNABLE", "u9", NODES,
+    )  # fmt: skip
+
+
+def _put_four(journal: Journal, attempt: int) -> None:
+    scope, run = journal.scope, journal.run
+    journal.put(Kind.JOB, scope, "n1", "j9", "RUNNABLE", "u9", DIGEST, "OURS_EQUAL", 2_900, run, "rules")
+    journal.put(Kind.APPLIED, scope, "n1", "j9", DIGEST, NODES)
+    journal.put(Kind.FINISHED, "created", "j9", "RUNNABLE", 201, None, None, 2, 2_100, 2_900, 800, run, 1)
+    journal.put(Kind.ENDED, 2_900, "created", 201, None, "", "trace", 1, 7, attempt)
+
+
+async def _tables_after(path: Path, put: Callable[[Journal, int], None], *, was_known: bool) -> dict[str, object]:
+    async with opened(path) as journal:
+        for seq in range(3):
+            put_row(journal, seq)
+        put_intent(journal, "n0", 0)
+        attempt = put_intent(journal, "n1", 1)
+        if was_known:
+            put_job(journal, "n1", "before", "FOREIGN_EQUAL")
+            journal.put(Kind.COMING, b"[]", journal.scope, "n1", "before")
+        await durable(journal)
+        put(journal, attempt)
+        await durable(journal)
+        applied = AppliedJobs(journal).of("n1")
+    assert applied is not None
+    assert (applied.nodes, applied.coming) == (NODES, None)
+    with contextlib.closing(connect(path)) as other:
+        tables = [name for (name,) in other.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {
+            table: other.execute(f"SELECT * FROM {table}").fetchall() for table in tables if table != "runs"
+        }  # our own
+
+
+@pytest.mark.parametrize("was_known", [False, True])
+async def test_it_leaves_what_the_four_leave(tmp_path: Path, was_known: bool) -> None:
+    one = await _tables_after(tmp_path / "one" / "journal.db", _put_made, was_known=was_known)
+    four = await _tables_after(tmp_path / "four" / "journal.db", _put_four, was_known=was_known)
+    assert one == four
+
+
+async def test_another_connection_knows_nothing_of_it(tmp_path: Path) -> None:
+    """What the record needs stands in no journal: another release opens the file as before."""
+    path = tmp_path / "journal.db"
+    async with opened(path):
+        pass
+    with contextlib.closing(connect(path)) as other:
+        assert other.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'made'").fetchone() == (0,)
