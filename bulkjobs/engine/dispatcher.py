@@ -79,14 +79,13 @@ class Dispatcher:
             work, _ = self._ready.popleft()
             work.waited_ms = round((sent_at - work.intended) * 1000)
             self._tally.rate = self._control.rate
-            task = asyncio.create_task(self._send(work, sent_at))
-            self._sending.add(task)
-            task.add_done_callback(self._sent)
+            self._sending.add(asyncio.create_task(self._send(work, sent_at)))
 
     async def drained(self) -> None:
         """Wait for what was sent."""
         while self._sending:
-            await asyncio.wait(self._sending)
+            ended, _ = await asyncio.wait(self._sending)
+            self._sending -= ended
 
     async def withdraw(self) -> list[Work]:
         """Take back the intents that were not sent: their rows."""
@@ -129,16 +128,14 @@ class Dispatcher:
         self._in_flight(+1)
         try:
             answer = await self._client.create_job(spec.name, spec.nodes)
-        finally:
+            self._on_answer(work, answer, sent_at)
+        except Exception as defect:
+            self._on_defect(defect)
+        finally:  # here and not in a callback of the task, which would take the loop one more turn for every send
             self._in_flight(-1)
-        self._on_answer(work, answer, sent_at)
+            self._sending.discard(asyncio.current_task())
+            self._changed.ring()
 
     def _in_flight(self, more: int) -> None:
         self._tally.in_flight += more
         self._tally.slots.changed(self._clock.monotonic(), self._tally.in_flight, self._concurrency)
-
-    def _sent(self, task: asyncio.Task[None]) -> None:
-        self._sending.discard(task)
-        self._changed.ring()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._on_defect(error)
