@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bulkjobs.plain import plain
+from bulkjobs.plain import plain_texts
 from bulkjobs.report.columns import RESULT, Columns
 from bulkjobs.report.joined import Batch
 
@@ -132,8 +132,6 @@ def _encoded(column: pa.ChunkedArray, limit: int) -> Any:
     if not pa.types.is_string(column.type):
         return column.to_pylist()
     coded = column.combine_chunks().dictionary_encode()
-    values = [plain(value, limit) for value in coded.dictionary.to_pylist()]
-    places = coded.indices.to_pylist()
-    if 2 * len(values) > len(places):
-        return [None if place is None else values[place] for place in places]
-    return {"d": values, "i": places}
+    if 2 * len(coded.dictionary) > len(column):
+        return plain_texts(column.to_pylist(), limit)
+    return {"d": plain_texts(coded.dictionary.to_pylist(), limit), "i": coded.indices.to_pylist()}
