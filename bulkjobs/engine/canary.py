@@ -17,7 +17,8 @@ SHAPES = 10
 CROWD = 20
 """A plan of no more creates than this has no canary of its own accord: its rows answer for themselves."""
 
-_REACH = 10_000
+_REACH_LEAST, _REACH_MOST = 2_000, 10_000
+"""Rows among which canaries lie: a tenth of those to create, within these bounds."""
 
 _OTHER = 255
 
@@ -62,7 +63,7 @@ class Canaries:
     def offer(self, row: int) -> None:
         """One more row that may be created first."""
         self._rows += 1
-        if len(self._near) < _REACH:
+        if len(self._near) < _REACH_MOST:
             self._near.append(row)
         if len(self._first) < SHAPES:
             self._first.setdefault(self._shapes.of(row), row)
@@ -70,12 +71,13 @@ class Canaries:
     def chosen(self, more: int) -> list[int]:
         """Those to create first: the first of each shape, and ``more``; two at least.
 
-        Those beyond the shapes' lie far apart, since a mistake often spoils many rows in a row, but not further than
-        ``_REACH``: the inventory has to be read up to them before anything else is sent.
+        Those beyond the shapes' lie far apart, since a mistake often spoils many rows in a row, but in the first tenth
+        or so: the inventory has to be read up to them before anything else is sent, and then again.
         """
         chosen = set(self._first.values())
         wanted = min(max(len(chosen) + more, 2), self._rows)
-        near = [row for row in self._near if row not in chosen]
+        reach = max(_REACH_LEAST, self._rows // 10, wanted)
+        near = [row for row in self._near[:reach] if row not in chosen]
         extra = wanted - len(chosen)
         chosen.update(near[(place + 1) * len(near) // extra - 1] for place in range(extra if near else 0))
         return sorted(chosen)

@@ -43,6 +43,11 @@ def test_more_are_taken_if_asked_and_never_fewer_than_two() -> None:
     assert chosen(known, [4], 3) == [4]
 
 
+def test_they_lie_far_apart_in_the_first_tenth_that_is_read_for_them() -> None:
+    for rows, last in ((2_000, 1_999), (20_000, 1_999), (50_000, 4_999), (100_000, 9_999), (300_000, 9_999)):
+        assert chosen(shapes(*["A"] * rows), range(rows), 0) == [0, last]
+
+
 def test_at_most_ten_shapes_get_one() -> None:
     known = shapes(*map(str, range(300)))
     assert chosen(known, range(300), 0) == list(range(SHAPES))
