@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from bulkjobs.counted import counted
 from bulkjobs.dataflow.client import DataFlowClient
+from bulkjobs.engine.checked_rows import CheckedRows
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.consent import Approve, MaxDelete, Mode, Refusal, approve_all, expect_nothing, hold_to
 from bulkjobs.engine.ending import Result
@@ -204,7 +205,9 @@ async def _run(
     renders: bool = True,
 ) -> tuple[tuple[Reconcile, Result], Path, Mapping[str, object]]:
     files = inventory_files(inventories, around.limits)
-    target = around.target
+    for file in files:
+        file.check_open()
+    target, rules = around.target, expander or Expander()
 
     def terms(namespace: str, prune: bool, named: Sequence[tuple[str, str]]) -> Terms:
         endpoint = "sandbox" if target.sandbox else target.endpoint
@@ -212,11 +215,13 @@ async def _run(
 
     async def work(journal: Journal, client: DataFlowClient, started: Started) -> tuple[Reconcile, Result]:
         equipment = around.equipment(journal, client, tally)
-        run = Reconcile(files, expander or Expander(), equipment, mode or Mode(), approve, terms)
+        run = Reconcile(files, rules, equipment, mode or Mode(), approve, terms, checked=checked)
         await started(run)
         return run, await run.run()
 
-    return await _in_a_run(around, run_id, on_start, tally, work, renders=renders)
+    with contextlib.closing(CheckedRows(files, rules, around.settings)) as checked:
+        checked.begin()  # while the journal is opened: of a large one that takes seconds
+        return await _in_a_run(around, run_id, on_start, tally, work, renders=renders)
 
 
 async def _in_a_run(

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from bulkjobs.engine import planning
 from bulkjobs.engine.change import Change
+from bulkjobs.engine.checked_rows import CheckedRows
 from bulkjobs.engine.consent import Approve, Mode, Refusal
 from bulkjobs.engine.ending import CODE_OF
 from bulkjobs.engine.equipment import Equipment
@@ -61,8 +62,10 @@ class Reconcile(Submit):
         mode: Mode,
         approve: Approve,
         terms: Callable[[str, bool, Sequence[tuple[str, str]]], Terms],
+        *,
+        checked: CheckedRows | None = None,
     ) -> None:
-        super().__init__(files, expander, equipment)
+        super().__init__(files, expander, equipment, checked=checked)
         self._mode = mode
         self._approve = approve
         self._terms = terms
