@@ -57,9 +57,12 @@ class TableRows:
         """Nothing to complete."""
 
     def _rows(self, batch: Batch, places: Sequence[int]) -> pa.RecordBatch:
-        taken = batch.table.select(self.names).take(pa.array(places[: self._most_rows], pa.int64()))
+        places = places[: self._most_rows]
+        taken = batch.table.select(self.names)
+        if len(places) < taken.num_rows:
+            taken = taken.take(pa.array(places, pa.int64()))
         columns = [_cut(name, column) for name, column in zip(self.names, taken.columns, strict=True)]
-        position = pa.array([self.total + place for place in places[: self._most_rows]], pa.int64())
+        position = pa.array([self.total + place for place in places], pa.int64())
         return pa.RecordBatch.from_arrays([*columns, position], names=[*self.names, _POSITION])
 
     def table(self) -> pa.Table:
