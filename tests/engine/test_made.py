@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bulkjobs.engine.journal import made
 from bulkjobs.engine.journal.applied import AppliedJobs
 from bulkjobs.engine.journal.journal import Journal
-from bulkjobs.engine.journal.schema import connect
+from bulkjobs.engine.journal.schema import connect, make_tables
 from bulkjobs.engine.journal.statements import Kind
 
 from .conftest import DIGEST, durable, opened, put_intent, put_job, put_row
@@ -69,3 +72,17 @@ async def test_another_connection_knows_nothing_of_it(tmp_path: Path) -> None:
         pass
     with contextlib.closing(connect(path)) as other:
         assert other.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'made'").fetchone() == (0,)
+
+
+def test_it_needs_no_file_beside_the_journal(tmp_path: Path) -> None:
+    """With pages as large as SQLite's limit for what it keeps in memory, each such record is one that exceeds it."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA page_size = 65536")
+        make_tables(connection)
+        made.make_ready(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        values = [1, 1, 1, "n1", DIGEST, None, 1, 7, 1, 2_100, 2_900, 800, 201, "trace", "j1", None, None, 1, 0]
+        connection.execute(made.SQL, values)
+        files = [os.readlink(file) for file in Path("/proc/self/fd").iterdir() if os.path.lexists(file)]
+    assert str(tmp_path / "journal.db") in files
+    assert [file for file in files if "etilqs" in file] == [], "SQLite's name for its temporary files"

@@ -35,6 +35,11 @@ SQL = "INSERT INTO made VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 
 
 def make_ready(connection: sqlite3.Connection) -> None:
-    """Make what ``SQL`` needs, for this connection alone."""
+    """Make what ``SQL`` needs, for this connection alone.
+
+    To undo a statement that fails half-way SQLite keeps the pages that it changes, and from 64 kB on it puts them into
+    a temporary file: one of this kind changes that many now and then, and ``/var/tmp`` may be full, or read-only.
+    """
+    connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(_VIEW)
     connection.execute(_TRIGGER)
