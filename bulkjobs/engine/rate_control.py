@@ -166,7 +166,8 @@ class RateControl:
             can_wait = not self._plateau.is_on_probation and not is_ordered
         else:
             can_wait = self._plateau.value is None or self.rate >= _SOON
-        return can_wait and self._strays.density()[0] <= _DENSE
+        is_slow = self.rate < _SOON and not self._counts_refused  # soon after a cut: what was cut was not enough
+        return can_wait and self._strays.density(with_dealt=is_slow)[0] <= _DENSE
 
     # Growth
 

@@ -13,6 +13,8 @@ WORLDS = [
     World("fixed", 15, 15, 0.1, 1 / 500),
     World("bucket", 15, 15, 0.02, 0.0),
     World("sliding", 40, 40, 0.1, 1 / 200),
+    World("sliding", 2, 1, 0.02, 0.0),
+    World("fixed", 2, 1, 0.1, 0.0),
     World("fixed", 40, 20, 0.02, 0.0),
     World("sliding", 15, 30, 0.1, 0.0),
     World("bucket", 40, 80, 0.02, 0.0),

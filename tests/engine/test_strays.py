@@ -49,3 +49,22 @@ def test_what_was_dealt_with_is_not_counted_again() -> None:
     strays.forget()
     strays.refused()
     assert strays.density() == (0.0, 0.0)
+
+
+def test_what_was_dealt_with_tells_of_another_soon_after_it_if_asked() -> None:
+    for passed, is_soon in ((0, True), (11, True), (12, False), (200, False)):
+        strays = seen(30, 30)
+        strays.forget()
+        for _ in range(passed):
+            strays.passed()
+        strays.refused()
+        assert (strays.density(with_dealt=True)[0] > 5.0) is is_soon, passed
+        assert strays.density() == (0.0, 0.0)
+
+
+def test_the_last_that_was_dealt_with_stays_it_though_nothing_is_forgotten_since() -> None:
+    strays = seen(0)
+    strays.forget()
+    strays.forget()
+    strays.refused()
+    assert strays.density(with_dealt=True)[0] > 5.0
