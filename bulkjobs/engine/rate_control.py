@@ -47,7 +47,7 @@ _GAIN = 2.5  # a probe asks for no more than so many times the answers of the la
 _AT_STAKE, _AT_STAKE_MIN = 0.12, 2.0  # refusals in a round trip: part of a second's worth, and at least
 _HOLD_MIN = 2.0
 _DEBT, _DEBT_MIN = 20.0, 2.0  # the most that is owed: seconds of holding, but that many refusals at least
-_GRACE = 5.0  # seconds of debt that finding the limit leaves, at most
+_GRACE, _GRACE_LONG = 3.0, 5.0  # seconds of debt that finding the limit leaves, at most; where little is to be won
 _SOON = 20.0  # sends a second at which a stray is told from a limit within a second
 _PROOF, _PROOF_MAX = 4.0, 40.0  # ends after a refusal that show whether it was a stray
 _DENSE = 5.0  # of refusals (``strays``): what is less may be chance
@@ -227,7 +227,8 @@ class RateControl:
         self._before = self.rate
         self._is_first_cut = self._plateau.value is None and self._ceiling < math.inf
         if self._plateau.refused(now, min(accepted, self.rate), is_heavy, self._strays.density()[1]):
-            self._debt = min(self._debt, max(1.0, self.rate * _GRACE / _PRICE))
+            grace = _GRACE_LONG if self._counts_refused or self._ceiling < math.inf else _GRACE
+            self._debt = min(self._debt, max(1.0, self.rate * grace / _PRICE))
         self._is_probing = False
         believed = self._plateau.value if self._plateau.is_confirmed and self._plateau.value is not None else math.inf
         self.rate = max(FLOOR, MARGIN * min(accepted, self.rate, believed))
