@@ -43,6 +43,17 @@ async def test_they_are_what_the_rows_own_records_do_not_tell(state: Path) -> No
         ]
 
 
+async def test_of_attempts_that_belong_to_no_row_all_but_the_first_are_told(state: Path) -> None:
+    async with opened(state, run="r1") as journal:
+        for at, name in ((2_000, "x"), (2_100, "y")):  # of jobs that no row lists
+            attempt = put_intent(journal, name, None, at=at)
+            await durable(journal)
+            put_end(journal, attempt, "unknown", closed=True, at=at + 50)
+            await durable(journal)
+    with History(state) as history:
+        assert list(history.again_or_throttled(history.run("r1"))) == [AttemptRecord(True, 2_100, 2_150, "unknown")]
+
+
 async def test_they_reach_the_page(state: Path, tmp_path: Path) -> None:
     await _two_runs(state)
     folder, _ = render_again(state, "r2", tmp_path)

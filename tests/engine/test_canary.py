@@ -48,6 +48,10 @@ def test_they_lie_far_apart_in_the_first_tenth_that_is_read_for_them() -> None:
         assert chosen(shapes(*["A"] * rows), range(rows), 0) == [0, last]
 
 
+def test_as_many_are_taken_as_asked_though_they_reach_beyond_the_first_tenth() -> None:
+    assert chosen(shapes(*["A"] * 5_000), range(5_000), 3_000) == list(range(3_001))
+
+
 def test_at_most_ten_shapes_get_one() -> None:
     known = shapes(*map(str, range(300)))
     assert chosen(known, range(300), 0) == list(range(SHAPES))

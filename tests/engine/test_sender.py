@@ -293,6 +293,29 @@ class TestStopping:
 
         run = Run(create, rows=3)
         assert isinstance(run.sender.defect, ZeroDivisionError)
+        assert run.tally.in_flight == 0
+
+    def test_a_slot_is_free_once_the_answer_is_there(self) -> None:
+        run = Run(rows=3, concurrency=1)
+        assert run.seconds < 3 * 0.1 + 0.1, "nothing else wakes the dispatcher"
+        assert run.tally.in_flight == 0
+
+    def test_a_send_that_is_cancelled_before_it_began_is_not_waited_for_for_ever(self) -> None:
+        dispatcher = Run().sender._dispatcher
+
+        async def main(clock: Clock) -> bool:
+            send = asyncio.create_task(dispatcher._send(work_of("n0"), clock.monotonic()))
+            dispatcher._sending.add(send)
+            send.cancel()
+            draining = asyncio.create_task(dispatcher.drained())
+            for _ in range(20):
+                await asyncio.sleep(0)
+            is_drained = draining.done()
+            draining.cancel()
+            await asyncio.gather(draining, return_exceptions=True)
+            return is_drained
+
+        assert virtually(main)
 
     def test_keys_that_are_refused_while_looking_up_stop_the_run_too(self) -> None:
         run = Run(lambda name, attempt: UNAVAILABLE, lambda page, name: KEYS)

@@ -65,6 +65,12 @@ def test_the_inventorys_own_cells_are_there_and_long_ones_are_cut(tmp_path: Path
     assert row["line"] == 2
 
 
+def test_cells_that_repeat_are_cut_and_inert_too(tmp_path: Path) -> None:
+    record = inventory(tmp_path / "in.csv", csv_bytes(["note", "mark"], *[["가" * 300, "\u202e"]] * 4), 4)
+    rows = rows_in(rendered(run_of(record), [created(0, n + 2) for n in range(4)], tmp_path / "out"))
+    assert [(row["note"], row["mark"]) for row in rows] == [("가" * 199 + "…", "\\u202e")] * 4
+
+
 def test_a_wide_inventory_is_cut_to_its_first_columns_and_the_page_says_so(tmp_path: Path) -> None:
     record = inventory(tmp_path / "in.csv", csv_bytes([f"c{n}" for n in range(40)], ["x"] * 40), 1)
     report = rendered(run_of(record), [created(0, 2)], tmp_path / "out")
