@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bulkjobs.engine.change_protocol import Sight
@@ -25,27 +25,33 @@ class Event:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
-_FIRST, _SENDS, _LAST = range(3)
-"""Within a millisecond: the look that led to a send, the send, the look that it led to."""
-
 _LEADS_TO_A_SEND = frozenset({"create", "update", "delete", "send"})
 
 
 def steps(trail: Trail) -> list[Event]:
     """Every send and every look, those of earlier runs first."""
     earlier = [event for attempt in trail.earlier for event in _attempt(attempt, is_earlier=True)]
-    timed: list[tuple[int, int, Event]] = []
-    for attempt in trail.attempts:
-        at = attempt.intended_at
-        for event in _attempt(attempt):
-            at = event.at if event.at is not None else at
-            timed.append((at, _SENDS, event))
-    timed += [
-        (lookup.at, _FIRST if lookup.decision in _LEADS_TO_A_SEND else _LAST, _lookup(lookup))
-        for lookup in trail.lookups
-    ]
-    timed.sort(key=lambda each: each[:2])
-    return [*earlier, *(event for *_, event in timed)]
+    sends = [each for attempt in trail.attempts for each in _timed(attempt)]
+    for lookup in trail.lookups:
+        sends.insert(_place(lookup, sends), (lookup.at, _lookup(lookup)))
+    return [*earlier, *(event for _, event in sends)]
+
+
+def _timed(attempt: Attempt) -> Iterator[tuple[int, Event]]:
+    """An attempt's events with the times that place them: never before the one that they follow."""
+    at = attempt.intended_at
+    for event in _attempt(attempt):
+        at = max(at, event.at or at)
+        yield at, event
+
+
+def _place(lookup: Lookup, events: Sequence[tuple[int, Event]]) -> int:
+    """Within a millisecond, a look that led to a send is before that one's intent, any other after all."""
+    leads_to_a_send = lookup.decision in _LEADS_TO_A_SEND
+    for i, (at, event) in enumerate(events):
+        if at > lookup.at or (at == lookup.at and leads_to_a_send and event.what == "intent"):
+            return i
+    return len(events)
 
 
 def _attempt(attempt: Attempt, *, is_earlier: bool = False) -> Iterator[Event]:
@@ -59,6 +65,8 @@ def _attempt(attempt: Attempt, *, is_earlier: bool = False) -> Iterator[Event]:
     yield Event(attempt.intended_at, "intent", f"intent to {attempt.kind}, attempt {attempt.n}{whose}: on disk", facts)
     if attempt.waited_ms is not None:
         sent_at = attempt.intended_at + attempt.waited_ms
+        if attempt.ended_at is not None:  # times are rounded: an answer within the millisecond is not before its send
+            sent_at = max(attempt.intended_at, min(sent_at, attempt.ended_at))
         text = f"sent, after {attempt.waited_ms / 1000:.3f} s in the limiter"
         yield Event(sent_at, "sent", text, facts | {"waited_ms": attempt.waited_ms})
     if attempt.verdict is None:
