@@ -98,10 +98,14 @@ async def test_an_interrupt_waits_for_what_is_on_its_way_and_leaves_nothing_open
 
 async def test_after_a_run_that_was_killed_the_estimate_has_a_window_in_it(stage: Stage) -> None:
     stage.write({"alpha": "A", "bravo": "B"})
-    assert (await stage.plan("--rate", "50"))["eta_s"] < 1.0
+
+    async def is_quick() -> bool:
+        return (await stage.plan("--rate", "50"))["eta_s"] < 1.0
+
+    await until(is_quick)  # on a busy machine the time of checking alone may be more: then it is planned again
 
     async def seen() -> bool:
         return bool(await stage.service.jobs())
 
     await _killed(stage, seen, "reconcile", "--yes")
-    assert (await stage.plan("--rate", "50"))["eta_s"] >= 1.0
+    assert not await is_quick()
