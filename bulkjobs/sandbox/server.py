@@ -40,16 +40,24 @@ class Sandbox:
     """An async context manager; the service answers between enter and exit, in the caller's event loop.
 
     ``clock`` gives seconds since the epoch, and is the only clock: signatures, dates, the rate and the lag of
-    lists go by it. A Sandbox can be entered once. Entering raises OSError if the port or the data file is taken.
+    lists go by it. ``admits`` stands for the options' ``rate`` where the limit is to be of another kind: it is asked
+    with that time whether a request may pass. A Sandbox can be entered once. Entering raises OSError if the port or
+    the data file is taken.
     """
 
-    def __init__(self, options: SandboxOptions | None = None, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        options: SandboxOptions | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        admits: Callable[[float], bool] | None = None,
+    ) -> None:
         self.access_key = "sandbox-access-key"
         self.secret_key = "sandbox-secret-key"  # noqa: S105  # guards nothing but a toy on loopback
         self.traffic = Traffic()
         self._options = options if options is not None else SandboxOptions()
         self._clock = clock
-        self._throttle = Throttle(self._options.rate)
+        self._admits = admits if admits is not None else Throttle(self._options.rate).admits
         self._trace, self._replies = secrets.token_hex(8), 0
         self._date, self._date_second = "", -1
         self._store: Store | None = None
@@ -138,7 +146,7 @@ class Sandbox:
         async def answer(request: web.Request) -> web.Response:
             now = self._arrive(name)
             try:
-                if not self._throttle.admits(now):
+                if not self._admits(now):
                     raise throttled()
                 authenticate(
                     request.method,
@@ -166,7 +174,7 @@ class Sandbox:
             if request.match_info.http_exception is None:
                 return await handler(request)
             now = self._arrive("unknown")
-            refusal = no_such_url() if self._throttle.admits(now) else throttled()
+            refusal = no_such_url() if self._admits(now) else throttled()
             return await self._reply(refusal.status, refusal.body, now)
 
         return refuse

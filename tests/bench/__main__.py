@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .figures import Table, machine
 
-NAMES = ("validate", "submit_path", "today", "memory", "resume", "start", "pacing")
+NAMES = ("validate", "submit_path", "today", "memory", "resume", "start", "pacing", "hidden_limits")
 _FOLDER = Path("reports/bench")
 
 

@@ -100,7 +100,7 @@ async def test_after_a_run_that_was_killed_the_estimate_has_a_window_in_it(stage
     stage.write({"alpha": "A", "bravo": "B"})
 
     async def is_quick() -> bool:
-        return (await stage.plan("--rate", "50"))["eta_s"] < 1.0
+        return bool((await stage.plan("--rate", "50"))["eta_s"] < 1.0)
 
     await until(is_quick)  # on a busy machine the time of checking alone may be more: then it is planned again
 

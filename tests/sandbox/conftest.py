@@ -130,8 +130,9 @@ async def start(clock: Clock) -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
 
-        async def started(**options: Any) -> Caller:
-            sandbox = await stack.enter_async_context(Sandbox(SandboxOptions(**options), clock=clock))
+        async def started(*, admits: Callable[[float], bool] | None = None, **options: Any) -> Caller:
+            sandbox = Sandbox(SandboxOptions(**options), clock=clock, admits=admits)
+            await stack.enter_async_context(sandbox)
             return Caller(sandbox, session, clock)
 
         yield started

@@ -92,6 +92,18 @@ async def test_requests_beyond_the_rate_are_refused_before_anything_is_looked_at
     assert list(traffic.create_times) == [clock.now - 1] * 3 + [clock.now]
 
 
+async def test_a_limit_of_another_kind_is_asked_with_the_sandbox_s_time(start: Start, clock: Clock) -> None:
+    asked: list[float] = []
+
+    def admits(now: float) -> bool:
+        asked.append(now)
+        return len(asked) != 2
+
+    call = await start(admits=admits)
+    assert [(await call.create()).status for _ in range(3)] == [201, 429, 201]
+    assert asked == [clock.now] * 3
+
+
 @pytest.mark.parametrize(("rate", "most", "window"), [(5, 5, 1.0), (2.5, 2, 0.8), (0.5, 1, 2.0)])
 def test_no_window_ever_holds_more_than_the_rate(rate: float, most: int, window: float) -> None:
     throttle = Throttle(rate)
