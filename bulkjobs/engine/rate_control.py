@@ -11,7 +11,7 @@ The service publishes no limit, so the answers tell it. The limit is taken to ho
 * **Cut**: to ``MARGIN`` of what the service accepted in the second before the refused send, or of the present rate
   or of the confirmed plateau if that is less. At most once a second and a round trip. A cut takes back what was sent
   too much: the pause lasts until no second from then on holds more than the new rate of what was accepted. If all is
-  refused even then, the service counts what it refuses, and so does this from then on.
+  refused even then, the service may count what it refuses (``counting``), and so does this as long as it seems so.
 * **Hold** just under a confirmed plateau until each refusal is paid for with a *price* in answers, so that probing
   costs less than 2 % of the requests.
 * **Probe** then: grow past the plateau, slowly at first, quicker the further beyond; but until it is proved that the
@@ -30,6 +30,7 @@ import math
 from collections.abc import Callable
 
 from bulkjobs.dataflow.replies import Answer
+from bulkjobs.engine.counting import Counting
 from bulkjobs.engine.course import RateCourse
 from bulkjobs.engine.gate import Gate
 from bulkjobs.engine.latency import Latency
@@ -81,7 +82,7 @@ class RateControl:
         self._best = 0
         self._before = 0.0
         self._is_first_cut = False
-        self._counts_refused = False  # whether the service is taken to count what it refuses
+        self._counting = Counting()
         self._traffic = Traffic()
         self._strays = Strays()
         self._latency = Latency()
@@ -110,7 +111,9 @@ class RateControl:
         self._latency.measured(now - sent_at, now)
         self._traffic.answers.append(now)
         self._traffic.heard = max(self._traffic.heard, sent_at)
-        if sent_at <= self._cut_at and now < self.until and not self._counts_refused:
+        if self._counting.asks(sent_at):
+            self._counting.accepted(sent_at, self._traffic.crowd(sent_at))
+        if sent_at <= self._cut_at and now < self.until and not self._counting.is_taken_so:
             self.until += 1.0 / self.rate  # it was taken to be refused
             self._reopened = max(self._reopened, self.until)
         self._strays.passed()
@@ -129,12 +132,13 @@ class RateControl:
     def throttled(self, sent_at: float, now: float, retry_after: float | None = None) -> None:
         """A send was refused for its rate. ``retry_after``: seconds the service asked for."""
         self._traffic.refused.append(sent_at)
+        self._counting.refused(sent_at, self._traffic.crowd(sent_at))
         self._traffic.heard = max(self._traffic.heard, sent_at)
         is_known = self._plateau.is_confirmed and not self._is_probing and not self._plateau.is_on_probation
         self._debt = min(self._debt + (_UNASKED if is_known else 1.0), max(_DEBT_MIN, self.rate * _DEBT / _PRICE))
         is_news = sent_at >= self._reopened
-        if is_news and self._strikes == 1 and not self._counts_refused and now < self._cut_at + WINDOW:
-            self._counts_refused = True
+        if is_news and self._strikes == 1 and not self._counting.is_taken_so and now < self._cut_at + WINDOW:
+            self._counting.suspected()
             self._pause(now, self._traffic.fitting(self.rate, now, counts_refused=True))
             self._reopened = max(now, self.until)
             is_news = False
@@ -166,7 +170,7 @@ class RateControl:
             can_wait = not self._plateau.is_on_probation and not is_ordered
         else:
             can_wait = self._plateau.value is None or self.rate >= _SOON
-        is_slow = self.rate < _SOON and not self._counts_refused  # soon after a cut: what was cut was not enough
+        is_slow = self.rate < _SOON and not self._counting.is_taken_so  # soon after a cut: it was not enough
         return can_wait and self._strays.density(with_dealt=is_slow)[0] <= _DENSE
 
     # Growth
@@ -227,14 +231,14 @@ class RateControl:
         self._before = self.rate
         self._is_first_cut = self._plateau.value is None and self._ceiling < math.inf
         if self._plateau.refused(now, min(accepted, self.rate), is_heavy, self._strays.density()[1]):
-            grace = _GRACE_LONG if self._counts_refused or self._ceiling < math.inf else _GRACE
+            grace = _GRACE_LONG if self._counting.is_taken_so or self._ceiling < math.inf else _GRACE
             self._debt = min(self._debt, max(1.0, self.rate * grace / _PRICE))
         self._is_probing = False
         believed = self._plateau.value if self._plateau.is_confirmed and self._plateau.value is not None else math.inf
         self.rate = max(FLOOR, MARGIN * min(accepted, self.rate, believed))
         self._cut_at = now
         self._strays.forget()
-        self._pause(now, self._traffic.fitting(self.rate, now, counts_refused=self._counts_refused))
+        self._pause(now, self._traffic.fitting(self.rate, now, counts_refused=self._counting.is_taken_so))
         self._strikes += 1
         if self._strikes > 1:
             self._gate.throttled(now, None)

@@ -50,6 +50,10 @@ class Traffic:
         recent = len(self.sends) - bisect_right(self.sends, now - window)
         return recent + 1 >= _PART_IN_USE * rate * window
 
+    def crowd(self, sent_at: float) -> int:
+        """How many were sent in the window before that."""
+        return bisect_left(self.sends, sent_at) - bisect_right(self.sends, sent_at - WINDOW)
+
     def in_the_second_before(
         self, sent_at: float, pause: tuple[float, float], rate: float, least: float
     ) -> tuple[float, bool]:
