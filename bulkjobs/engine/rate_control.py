@@ -13,7 +13,7 @@ The service publishes no limit, so the answers tell it. The limit is taken to ho
   too much: the pause lasts until no second from then on holds more than the new rate of what was accepted. If all is
   refused even then, the service may count what it refuses (``counting``), and so does this as long as it seems so.
 * **Hold** just under a confirmed plateau until each refusal is paid for with a *price* in answers, so that probing
-  costs less than 2 % of the requests.
+  costs less than 2 % of the requests. What finding the limit costs is owed in part only.
 * **Probe** then: grow past the plateau, slowly at first, quicker the further beyond; but until it is proved that the
   limit has risen, no further than costs a few refusals in a round trip.
 * **Latency**: while it is above twice its base (and 50 ms), nothing grows, and the rate is trimmed to what is answered.
@@ -48,7 +48,8 @@ _GAIN = 2.5  # a probe asks for no more than so many times the answers of the la
 _AT_STAKE, _AT_STAKE_MIN = 0.12, 2.0  # refusals in a round trip: part of a second's worth, and at least
 _HOLD_MIN = 2.0
 _DEBT, _DEBT_MIN = 20.0, 2.0  # the most that is owed: seconds of holding, but that many refusals at least
-_GRACE, _GRACE_LONG = 3.0, 5.0  # seconds of debt that finding the limit leaves, at most; where little is to be won
+_GRACE, _GRACE_MIN = 3.0, 1.0  # the same while the limit is being found, and for so long after it
+_GRACE_LONG = 5.0  # and where little is to be won
 _SOON = 20.0  # sends a second at which a stray is told from a limit within a second
 _PROOF, _PROOF_MAX = 4.0, 40.0  # ends after a refusal that show whether it was a stray
 _DENSE = 5.0  # of refusals (``strays``): what is less may be chance
@@ -92,6 +93,7 @@ class RateControl:
         self._reopened = -math.inf  # answers to sends from before are about an event that is dealt with
         self._refused_at = -math.inf
         self._debt = 0.0
+        self._sought_at = -math.inf  # when the limit was last being found
         self._strikes = 0
         self.course = RateCourse()
 
@@ -135,7 +137,7 @@ class RateControl:
         self._counting.refused(sent_at, self._traffic.crowd(sent_at))
         self._traffic.heard = max(self._traffic.heard, sent_at)
         is_known = self._plateau.is_confirmed and not self._is_probing and not self._plateau.is_on_probation
-        self._debt = min(self._debt + (_UNASKED if is_known else 1.0), max(_DEBT_MIN, self.rate * _DEBT / _PRICE))
+        self._debt = max(self._debt, min(self._debt + (_UNASKED if is_known else 1.0), self._credit(now)))
         is_news = sent_at >= self._reopened
         if is_news and self._strikes == 1 and not self._counting.is_taken_so and now < self._cut_at + WINDOW:
             self._counting.suspected()
@@ -151,6 +153,17 @@ class RateControl:
         if retry_after is not None:
             self._debt = max(self._debt, self.rate * min(_WORTH * retry_after, _WORTH_MAX) / _PRICE)
             self._pause(now, now + retry_after)
+
+    def _credit(self, now: float) -> float:
+        """The most refusals that may be owed. Those of finding the limit go on to come after it is confirmed."""
+        if now < self._sought_at + _GRACE and not self._counting.is_taken_so:
+            return self._remitted()
+        return max(_DEBT_MIN, self.rate * _DEBT / _PRICE)
+
+    def _remitted(self) -> float:
+        """What is owed of the refusals that finding the limit costs."""
+        grace = _GRACE_LONG if self._counting.is_taken_so or self._ceiling < math.inf else _GRACE
+        return max(_GRACE_MIN, self.rate * grace / _PRICE)
 
     def learned(self, at_ms: int) -> Learned | None:
         """What the next run may start with; None when this one saw no more than was known before it."""
@@ -184,6 +197,8 @@ class RateControl:
         elif self._plateau.value is not None:
             self._refused_at = now  # of the first requests nothing can be told
         self._ticked = now
+        if not self._plateau.is_confirmed:
+            self._sought_at = now
         seen = len(self._traffic.answers)
         self._best = max(self._best, seen)
         if self._latency.is_strained:
@@ -231,8 +246,7 @@ class RateControl:
         self._before = self.rate
         self._is_first_cut = self._plateau.value is None and self._ceiling < math.inf
         if self._plateau.refused(now, min(accepted, self.rate), is_heavy, self._strays.density()[1]):
-            grace = _GRACE_LONG if self._counting.is_taken_so or self._ceiling < math.inf else _GRACE
-            self._debt = min(self._debt, max(1.0, self.rate * grace / _PRICE))
+            self._debt = min(self._debt, self._remitted())
         self._is_probing = False
         believed = self._plateau.value if self._plateau.is_confirmed and self._plateau.value is not None else math.inf
         self.rate = max(FLOOR, MARGIN * min(accepted, self.rate, believed))
