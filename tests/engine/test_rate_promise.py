@@ -25,3 +25,16 @@ WORLDS = [
 def test_the_promise_is_kept(world: World) -> None:
     _, missed = judged(world, 1)
     assert not missed
+
+
+@pytest.mark.parametrize(
+    ("world", "seed"),
+    [
+        (World("fixed", 15, 30, 0.1, 0.0), 42),  # a rate that is still too high looks as if refusals counted
+        (World("fixed", 40, 80, 0.1, 0.0), 41),  # ten refusals are on their way when the limit is confirmed
+    ],
+    ids=str,
+)
+def test_what_finding_the_limit_cost_does_not_hide_that_it_rises_soon_after(world: World, seed: int) -> None:
+    _, missed = judged(world, seed)
+    assert not missed
