@@ -7,7 +7,8 @@
   more than it can have taken in: then, and only then, the limit has risen.
 * **Probes** ask for more than a confirmed plateau. One that is refused without a surplus raises the plateau a little,
   on *probation*: the next refusal, unless it is paid for before, takes that back.
-* **Fall**: refusals below a confirmed plateau take back the part that was refused.
+* **Fall**: refusals below a confirmed plateau take back the part that was refused. Where that is not known, a little,
+  and more with each that follows before the last one is paid for.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _BUCKET = 1.25  # seconds' worth of the plateau that a bucket may hold
 _AGREE = 0.2
 _LEAP = 0.25  # part by which a plateau that is not confirmed may rise without a surplus
 _STEP = 0.05  # part of a plateau by which a probe may raise it
+_FALL = 0.075  # by which a refusal may lower it where no more is known, at most; the first lowers it by half a step
 
 
 class Plateau:
@@ -32,6 +34,8 @@ class Plateau:
         self._at = 0.0
         self._trusted = 0.0  # the value to return to while on probation
         self._probation = 0.0  # part of the price still to be paid for the last raise
+        self._held = 0.0  # prices paid since the last refusal
+        self._fall = _STEP / 2  # part by which the next refusal below the plateau lowers it, at least
 
     @property
     def is_on_probation(self) -> bool:
@@ -46,6 +50,7 @@ class Plateau:
     def accepted(self, now: float, paid: float) -> None:
         """A request was accepted, which pays for the part ``paid`` of a refusal."""
         self._probation = max(0.0, self._probation - paid)
+        self._held += paid
         if self.value is not None:
             self._surplus = max(-_BUCKET, self._surplus - _REFILL * (now - self._at)) + 1.0 / self.value
             self._at = now
@@ -56,7 +61,9 @@ class Plateau:
         ``is_heavy``: much of that second was refused. ``part``: what part of the requests is refused of late, if known.
         """
         value, has_risen = self.value, self.has_risen
-        self._surplus, self._at = 0.0, now
+        if self._held >= 1.0:
+            self._fall = _STEP / 2
+        self._surplus, self._at, self._held = 0.0, now, 0.0
         if value is None:
             self.value = accepted
         elif not self.is_confirmed:
@@ -86,7 +93,10 @@ class Plateau:
         if self._probation:
             self.value, self._probation = min(value, self._trusted), 0.0
         elif accepted < value:
-            self.value = max((1 - (part or _STEP / 2)) * value, min(accepted, (1 - _STEP) * value))
+            fall = part or self._fall
+            most = (1 - (_STEP if part else max(_STEP, fall))) * value
+            self.value = max((1 - fall) * value, min(accepted, most))
+            self._fall = min(2 * self._fall, _FALL)
         else:
             self._trusted, self._probation = value, 1.0
             self.value = min(accepted, (1 + _STEP) * value)

@@ -17,8 +17,9 @@ The service publishes no limit, so the answers tell it. The limit is taken to ho
 * **Probe** then: grow past the plateau, slowly at first, quicker the further beyond; but until it is proved that the
   limit has risen, no further than costs a few refusals in a round trip.
 * **Latency**: while it is above twice its base (and 50 ms), nothing grows, and the rate is trimmed to what is answered.
-* A throttle with no success since the last pause pauses longer and longer (``gate``). ``Retry-After`` is a lower
-  bound of any pause.
+* A throttle with no success since the last pause pauses longer and longer (``gate``). Below ``START`` it lowers
+  nothing, since so few sends say nothing of the rate: when the service is back, so is the run. ``Retry-After`` is a
+  lower bound of any pause.
 
 The constants were tuned on ``tests/engine/rate_promise.py`` at limits 2, 15 and 40 and held against
 ``tests/engine/rate_model.py``; other limits and ``tests/engine/rate_judge.py`` judge them.
@@ -177,10 +178,10 @@ class RateControl:
 
         The first refusal under a ceiling is never a stray: it resets the rate to what was in fact accepted.
         """
-        if self._strikes or (self._plateau.value is None and self._ceiling < math.inf):
+        if self._strikes or is_ordered or (self._plateau.value is None and self._ceiling < math.inf):
             return False
         if self._plateau.is_confirmed and not self._is_probing:
-            can_wait = not self._plateau.is_on_probation and not is_ordered
+            can_wait = not self._plateau.is_on_probation
         else:
             can_wait = self._plateau.value is None or self.rate >= _SOON
         is_slow = self.rate < _SOON and not self._counting.is_taken_so  # soon after a cut: it was not enough
@@ -242,6 +243,16 @@ class RateControl:
     # Cuts
 
     def _cut(self, sent_at: float, now: float) -> None:
+        if not self._strikes or self.rate >= START:
+            self._lower(sent_at, now)
+        self._strays.forget()
+        self._strikes += 1
+        if self._strikes > 1:
+            self._gate.throttled(now, None)
+            self._pause(now, self._gate.until)
+        self._reopened = max(now, self.until)
+
+    def _lower(self, sent_at: float, now: float) -> None:
         accepted, is_heavy = self._in_the_second_before(sent_at)
         self._before = self.rate
         self._is_first_cut = self._plateau.value is None and self._ceiling < math.inf
@@ -251,13 +262,7 @@ class RateControl:
         believed = self._plateau.value if self._plateau.is_confirmed and self._plateau.value is not None else math.inf
         self.rate = max(FLOOR, MARGIN * min(accepted, self.rate, believed))
         self._cut_at = now
-        self._strays.forget()
         self._pause(now, self._traffic.fitting(self.rate, now, counts_refused=self._counting.is_taken_so))
-        self._strikes += 1
-        if self._strikes > 1:
-            self._gate.throttled(now, None)
-            self._pause(now, self._gate.until)
-        self._reopened = max(now, self.until)
 
     def _in_the_second_before(self, sent_at: float) -> tuple[float, bool]:
         # Of a handful nothing can be told: a refusal among them may be anybody's.

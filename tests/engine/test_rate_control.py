@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import dataclass
 from itertools import pairwise, product
 from statistics import fmean
 
@@ -107,6 +108,51 @@ class TestRetryAfter:
         rate, refused = steady(run(kind, 200, world, 1, seconds=40))
         assert rate >= 0.9 * 200
         assert refused <= 0.02
+
+    @pytest.mark.parametrize(("kind", "limit"), list(product(("sliding", "token bucket"), LIMITS)))
+    def test_a_service_that_asks_for_a_second_each_time_is_used_well_from_the_start(
+        self, kind: str, limit: int
+    ) -> None:
+        world = World(latency=0.02, jitter=0.005, retry_after=1.0)
+        assert run(kind, limit, world, 1, work=20 * limit).end <= 20 / 0.85
+        rate, refused = steady(run(kind, limit, world, 1, seconds=60))
+        assert rate >= 0.9 * limit
+        assert refused <= 0.02
+
+    @pytest.mark.parametrize("limit", [15, 40, 200])
+    def test_behind_a_fixed_window_a_second_each_time_costs_a_fifth_at_most(self, limit: int) -> None:
+        """Two of its windows lie in the second before the first refusal: the limit is found from above, in steps."""
+        rate, _ = steady(run("fixed", limit, World(latency=0.02, jitter=0.005, retry_after=1.0), 1, seconds=60))
+        assert rate >= 0.8 * limit
+
+
+@dataclass
+class Shut:
+    """A service that refuses everything for a while, and then nothing."""
+
+    limit: float
+    since: float
+    until: float
+
+    def admits(self, now: float) -> bool:
+        return not self.since <= now < self.until
+
+
+class TestSpells:
+    @pytest.mark.parametrize("retry_after", [None, 2.0])
+    @pytest.mark.parametrize("ceiling", [None, 50.0])
+    @pytest.mark.parametrize(("since", "lasts"), [(0.0, 3.0), (0.0, 12.0), (10.0, 12.0), (10.0, 60.0)])
+    def test_after_a_spell_of_refusals_a_run_is_back_as_soon_as_the_service(
+        self, since: float, lasts: float, ceiling: float | None, retry_after: float | None
+    ) -> None:
+        rng = random.Random(1)
+        control = RateControl(rng.uniform, ceiling=ceiling)
+        shut = Shut(math.inf, since, since + lasts)
+        world = World(latency=0.02, jitter=0.005, retry_after=retry_after, concurrency=4)
+        outcome = simulate(control, shut, world, rng, seconds=since + 2 * lasts + 25)
+        back = next(at for at in outcome.accepted if at >= since + lasts)
+        assert back <= since + 2 * lasts + 3  # each pause is at most as long as all before it
+        assert outcome.between(outcome.accepted, back, back + 15) >= 300
 
 
 class TestStrays:
