@@ -20,6 +20,7 @@ from bulkjobs.cli.colours import is_terminal
 from bulkjobs.cli.summary import write_json
 from bulkjobs.counted import counted
 from bulkjobs.plain import plain
+from bulkjobs.report.share import shard_of, share
 
 if TYPE_CHECKING:
     from bulkjobs.engine.journal.overview import RunOverview
@@ -117,18 +118,22 @@ def _show(console: Console, runs: Sequence[RunOverview]) -> None:
         for run in runs:
             where = f", {_place(run)}" if len(places) > 1 else ""
             console.print(Text(plain(f"{run.record.run_id}  {_state(run)}{where}", 300), _style(run)))
-            rows = ": ".join(filter(None, (counted(run.rows, "row"), _outcomes(run))))
+            rows = ": ".join(filter(None, (_rows(run), _outcomes(run))))
             console.print(Text(f"  {_started(run)}, {_took(run)}, {rows}"))
         return
     table = Table(box=None, pad_edge=False)
     for name in ("run", "started (UTC)", "took", "state"):
         table.add_column(name, no_wrap=True)
     table.add_column("rows", justify="right")
+    has_shards = any(shard_of(run.record.facts) for run in runs)
+    if has_shards:
+        table.add_column("shard", no_wrap=True)
     table.add_column("outcomes", overflow="fold")
     if len(places) > 1:
         table.add_column("service, account", overflow="fold")
     for run in runs:
         record = run.record
+        part = [Text(plain(shard_of(record.facts) or "", 20))] if has_shards else []
         place = [Text(plain(_place(run), 200))] if len(places) > 1 else []
         table.add_row(
             Text(plain(record.run_id, 64)),
@@ -136,6 +141,7 @@ def _show(console: Console, runs: Sequence[RunOverview]) -> None:
             _took(run),
             Text(_state(run), style=_style(run)),
             f"{run.rows:,}",
+            *part,
             Text(_outcomes(run)),
             *place,
         )
@@ -160,6 +166,14 @@ def _place(run: RunOverview) -> str:
     return f"{endpoint}, {run.record.account}"
 
 
+def _rows(run: RunOverview) -> str:
+    """How many, and which part of its inventory they are, if it is one."""
+    shard = shard_of(run.record.facts)
+    if shard is None:
+        return counted(run.rows, "row")
+    return f"shard {share(shard, run.rows, [file.rows for file in run.record.inventories])}"
+
+
 def _document(run: RunOverview) -> dict[str, object]:
     record = run.record
     return {
@@ -170,6 +184,7 @@ def _document(run: RunOverview) -> dict[str, object]:
         "started_at": _iso(record.started_at),
         "ended_at": None if record.ended_at is None else _iso(record.ended_at),
         "duration_s": _seconds(run),
+        "shard": shard_of(record.facts),
         "rows": run.rows,
         "counts": dict(sorted(run.counts.items())),
         "pending": run.pending,

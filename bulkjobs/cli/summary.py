@@ -16,6 +16,7 @@ from bulkjobs.cli.documents import inert_json, write_text
 from bulkjobs.cli.problems import counts, show_problem
 from bulkjobs.inventory.problems import Problem
 from bulkjobs.plain import plain
+from bulkjobs.report.share import share
 
 if TYPE_CHECKING:
     from bulkjobs.library import Submitted
@@ -66,6 +67,9 @@ def show_summary(console: Console, submitted: Submitted, again: str | None) -> N
             table.add_row(Text(outcome, style=_STYLES.get(outcome, "")), f"{count:,}")
     table.add_row(Text("in all", style="bold"), Text(f"{summary['rows']:,}", style="bold"))
     console.print(table)
+    if summary["shard"] is not None:
+        part = share(str(summary["shard"]), summary["rows"], [file["rows"] for file in summary["inventories"]])
+        console.print(Text(plain(f"shard {part}", 100)), soft_wrap=True)
     stop = submitted.result.stop
     for group in summary["errors"][:5]:
         if stop is not None and group["example"] == stop.reason:

@@ -25,6 +25,7 @@ from bulkjobs.report.figures import Figures
 from bulkjobs.report.html_course import Course, course_of, fixed_rate, is_rate
 from bulkjobs.report.html_rows import MOST_CHARACTERS, TableRows, json_chunks, json_for_script
 from bulkjobs.report.private_files import Draft
+from bulkjobs.report.share import shard_of, share
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -73,6 +74,7 @@ def _of_run(run: RunRecord, summary: Mapping[str, Any], figures: Figures) -> dic
     counts: Mapping[str, int] = summary["counts"]
     return {
         "run": summary,
+        "shard": _part(run, summary["rows"]),
         "headline": html_words.headline(run, summary["rows"], counts),
         "outcomes": html_charts.by_outcome(counts),
         "segments": html_charts.outcome_bar(counts),
@@ -83,6 +85,12 @@ def _of_run(run: RunRecord, summary: Mapping[str, Any], figures: Figures) -> dic
         "said_of_retries": html_words.retries(run.facts, figures.rows_by_attempts, counts[Outcome.ADOPTED]),
         "attempts": _by_attempts(figures),
     }
+
+
+def _part(run: RunRecord, rows: int) -> str | None:
+    """Which part of the inventory the run had, if it had a part."""
+    shard = shard_of(run.facts)
+    return None if shard is None else share(shard, rows, [file.rows for file in run.inventories])
 
 
 def _errors(run: RunRecord, summary: Mapping[str, Any]) -> list[dict[str, object]]:

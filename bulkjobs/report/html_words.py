@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bulkjobs.counted import counted
 from bulkjobs.engine.records import SUCCEEDED, Outcome, RunRecord
+from bulkjobs.report.share import shard_of, share
 
 MEANING = {
     Outcome.CREATED: "made by this run",
@@ -82,7 +83,7 @@ def headline(run: RunRecord, rows: int, counts: Mapping[str, int]) -> Headline:
     if not rows and run.removals:
         return _headline_of_removals(run)
     if not rows:
-        text = "The run has no rows." if is_finished else "The run ended before it had read a row."
+        text = _no_rows(run) if is_finished else "The run ended before it had read a row."
         tone = "good" if is_finished else "bad"
     elif done == rows:
         text = f"{_standing(done, rows, counts)}{_kinds(counts, succeeded=True)}{_time(run)}."
@@ -148,6 +149,13 @@ def _headline_of_removals(run: RunRecord) -> Headline:
     if jobs == 1:
         text = "The one job is not deleted."
     return Headline(text, _why(run), "mixed" if deleted else "bad", run.state)
+
+
+def _no_rows(run: RunRecord) -> str:
+    shard = shard_of(run.facts)
+    if shard is None:
+        return "The run has no rows."
+    return f"Shard {share(shard, 0, [file.rows for file in run.inventories])}."
 
 
 def _invalid(rows: int, counts: Mapping[str, int]) -> str:

@@ -46,6 +46,13 @@ def test_the_limits_hold(run: Run, tmp_path: Path) -> None:
     assert run("submit", path, *_QUICK, "--max-rows", "2").code == 0
 
 
+def test_a_shard_says_which_it_is_and_how_many_rows_it_has(run: Run, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "two.csv", [row(1), row(2)])
+    assert "\nshard 2/3: 1 of 2 rows\n" in run("submit", path, *_QUICK, "--shard", "2/3").err
+    assert "\nshard 1/3 has none of the 2 rows\n" in run("submit", path, *_QUICK, "--shard", "1/3").err
+    assert "shard" not in run("submit", path, *_QUICK).err
+
+
 def test_a_file_that_is_not_there_is_a_mistake_of_usage_and_begins_no_run(run: Run, tmp_path: Path) -> None:
     ended = run("submit", "nope.csv", "--sandbox")
     assert ended.code == 2

@@ -70,6 +70,19 @@ class TestListing:
         ]
         assert any("1 created, 1 existing" in line or "1 existing, 1 created" in line for line in lines)
 
+    def test_a_shard_is_told_where_there_is_one(
+        self, run: Run, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = inventory(tmp_path / "one.csv", "alpha", "bravo")
+        run("submit", path, *service.words, "--run-id", "whole")
+        assert "shard" not in run("runs").out
+        run("submit", path, *service.words, "--run-id", "part", "--shard", "7/9")
+        assert [each["shard"] for each in run("runs", "--json").json["runs"]] == [None, "7/9"]
+        assert "shard" in run("runs").out
+        assert run("runs").out.splitlines()[-1].split()[-2:] == ["0", "7/9"]
+        monkeypatch.setenv("COLUMNS", "70")
+        assert "shard 7/9 has none of the 2 rows\n" in run("runs").out
+
     async def test_a_run_at_work_counts_what_it_has_not_ended_as_pending(self, run: Run, tmp_path: Path) -> None:
         journal = Journal(_state(tmp_path))
         try:

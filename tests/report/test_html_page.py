@@ -177,6 +177,14 @@ def test_it_says_what_happened_and_how_often(tmp_path: Path) -> None:
         assert sentence in said
 
 
+def test_it_says_which_shard_it_is_of(tmp_path: Path) -> None:
+    record = inventory(tmp_path / "in.csv", b"a\n1\n2\n3\n", 3)
+    said = said_by(rendered(run_of(record, facts={"shard": "2/4"}), [created(0, 3)], tmp_path / "out"))
+    assert "bulkjobs run run-1, shard 2/4" in said
+    assert "Shard2/4: 1 of 3 rows" in said
+    assert "Shard" not in said_by(rendered(run_of(record), [created(0, 3)], tmp_path / "whole"))
+
+
 def test_of_an_invalid_inventory_the_invalid_rows_come_first_however_few(tmp_path: Path) -> None:
     rows = [RowRecord(0, n, None, Outcome.NOT_SENT) for n in range(9)]
     rows.append(RowRecord(0, 9, None, Outcome.INVALID, error_code="bad-field", error="no such type"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkjobs.engine.records import Outcome
+from bulkjobs.engine.records import InventoryRecord, Outcome
 from bulkjobs.report.html_words import MEANING, advice, duration, headline, retries
 
 from .made import run_of
@@ -34,6 +34,11 @@ from .made import run_of
 def test_the_headline_is_one_sentence(state: str, counts: dict[str, int], text: str, tone: str) -> None:
     said = headline(run_of(state=state), sum(counts.values()), counts)
     assert (said.text, said.tone) == (text, tone)
+
+
+def test_a_shard_without_rows_is_no_run_of_an_empty_inventory() -> None:
+    two = InventoryRecord("jobs.csv", "", 2, "/jobs.csv")
+    assert headline(run_of(two, facts={"shard": "1/4"}), 0, {}).text == "Shard 1/4 has none of the 2 rows."
 
 
 @pytest.mark.parametrize(
