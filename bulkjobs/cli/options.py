@@ -195,7 +195,11 @@ budget = _together(
         type=click.IntRange(0),
         help="Rows to create first, beyond one of each shape.  [default: automatic, for more than 20 creates]",
     ),
-    option("--deadline", type=Duration(), help="End by then: sending stops early enough, e.g. 50m."),
+    option(
+        "--deadline",
+        type=Duration(),
+        help="End by then, e.g. 50m or 90 (seconds): sending stops in time to wait for what is on its way.",
+    ),
     option("--max-jobs", type=click.IntRange(0), help="Refuse a plan with more creates."),
     option("--shard", type=Part(), help="Only this part of the rows, by name: 2/4 is the second of four."),
 )

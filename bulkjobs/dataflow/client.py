@@ -94,6 +94,10 @@ class DataFlowClient:
     async def __aexit__(self, *exc: object) -> None:
         await self._transport.__aexit__(*exc)
 
+    def give_up(self) -> None:
+        """Wait no longer for what is on its way: each call ends as if ``timeout`` had passed."""
+        self._transport.give_up()
+
     async def create_job(self, name: str, nodes: bytes) -> Answer:
         """createJob, sent exactly once. ``nodes``: the JSON array of nodes. Never raises for what a server does."""
         body = self.contract.create_body(name, nodes)

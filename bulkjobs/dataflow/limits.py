@@ -67,6 +67,12 @@ class Limits:
             limit.strike()
         self._timer = None
 
+    def strike_all(self) -> None:
+        """Time is up for all that have begun."""
+        for limit in list(self._running):
+            self.forget(limit)
+            limit.strike()
+
     def close(self) -> None:
         """No timer is left behind."""
         if self._timer is not None:

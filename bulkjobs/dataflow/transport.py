@@ -87,6 +87,10 @@ class Transport:
             if connection is not None:
                 connection.close()  # unless it was given back
 
+    def give_up(self) -> None:
+        """End every request that is on its way as if its time were up."""
+        self._limits.strike_all()
+
     def _sign(self, method: str, target: str, timestamp_ms: int) -> bytes:
         return self._head.start(method, target, signed_headers(self._credentials, method, target, timestamp_ms))
 

@@ -14,6 +14,7 @@ from bulkjobs.engine.backoff import RetryBudget
 from bulkjobs.engine.canary import CROWD, Canaries
 from bulkjobs.engine.checked_rows import CheckedRows
 from bulkjobs.engine.checking import Checking
+from bulkjobs.engine.deadline import keep_deadline
 from bulkjobs.engine.ending import Result, exit_code_of, facts_of
 from bulkjobs.engine.equipment import Equipment
 from bulkjobs.engine.feeding import Feeding, step_of
@@ -97,6 +98,7 @@ class Submit:
             halt=HaltWatch(settings.halt),
         )
         self._api = equipment.client.contract.api
+        self._client = equipment.client
         self._canaries: list[int] = []
         self._stopped = asyncio.Event()
         self._looks_first = False  # few rows to send, many pages: each is looked up by name before its create
@@ -183,15 +185,12 @@ class Submit:
         )
 
     def _set_deadline(self) -> asyncio.Task[None]:
-        """Stop sending in time for what is on its way to end before the deadline; at half of one that is too short."""
-
-        async def wait(deadline: float) -> None:
-            left = max(deadline - self._settings.timeout, deadline / 2)
-            await self._clock.sleep(max(0.0, self._begun + left - self._clock.monotonic()))
-            self.stop(Stop("halted", f"--deadline {deadline:g}s is near", "run the same command again: it goes on"))
-
-        deadline = self._settings.deadline
-        return asyncio.create_task(wait(deadline) if deadline is not None else asyncio.sleep(0))
+        deadline, timeout = self._settings.deadline, self._settings.timeout
+        if deadline is None:
+            return asyncio.create_task(asyncio.sleep(0))
+        give_up = self._client.give_up
+        keeping = keep_deadline(deadline, self._begun, timeout, self._clock, self.tally, self.stop, give_up)
+        return asyncio.create_task(keeping)
 
     async def _wait_a_window(self) -> None:
         """A restart forgets what the last process sent: let its window pass."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -41,12 +41,17 @@ class Work:
         return (self.due, self.seq) < (other.due, other.seq)
 
 
+_RECENT = 1_000
+"""Sends of which ``Tally`` keeps how long they took."""
+
+
 @dataclass(slots=True)
 class Tally:
     """The figures of a run, for the progress display and the summary. Plain counts and seconds.
 
     ``settling``: rows that wait for their lookup, the last of them until ``settle_until`` (monotonic seconds);
     ``looking``: rows that are being looked up or read. ``latency``: of the last ten answers to sends or so.
+    ``recent``: of the last sends that ended, however.
     ``unknown``: sends whose end no answer told, ``silence``: of the last ten of them or so, seconds until given up.
     ``slots``: whether these were the limit. ``changes``: jobs to be updated, or then to be deleted; ``changed`` of
     them have ended. ``on_outcome`` is told of every outcome as it is recorded, where somebody asked for that.
@@ -69,6 +74,7 @@ class Tally:
     service_down: bool = False
     rate: float = 0.0  # sends a second, permitted now
     latency: float = 0.0
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
     unknown: int = 0
     silence: float | None = None
     slots: Slots = field(default_factory=Slots)
@@ -86,12 +92,18 @@ class Tally:
         """Rows that still wait for their turn to be sent."""
         return max(0, self.rows - self.done - self.in_flight - self.settling - self.looking)
 
+    @property
+    def slowest(self) -> float | None:
+        """Seconds from a send to its end: the most among the last thousand; None: none has ended yet."""
+        return max(self.recent, default=None)
+
     def changing(self, phase: str, changes: int) -> None:
         """A phase begins in which so many jobs are changed."""
         self.phase, self.changes, self.changed = phase, changes, 0
 
     def answered(self, latency: float, *, is_known: bool) -> None:
         """A send ended after ``latency`` seconds. ``is_known``: an answer told how."""
+        self.recent.append(latency)
         if is_known:
             self.latency += (0.1 if self.latency else 1.0) * (latency - self.latency)
         else:

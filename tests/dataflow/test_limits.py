@@ -58,6 +58,20 @@ async def test_each_has_its_own_limit_whatever_the_others_did() -> None:
         assert await wait_under(them, pending()) == "too long", "the timer comes again for later ones"
 
 
+async def test_all_that_began_can_be_ended_before_their_time_and_what_begins_later_is_not() -> None:
+    async with limits(FOR_EVER) as them:
+        tasks = [asyncio.create_task(wait_under(them, pending())) for _ in range(3)]
+        await asyncio.sleep(0)
+        them.strike_all()
+        assert await asyncio.gather(*tasks) == ["too long"] * 3
+        assert [task.cancelling() for task in tasks] == [0] * 3
+        in_time = pending()
+        later = asyncio.create_task(wait_under(them, in_time))
+        await asyncio.sleep(0)
+        in_time.set_result("in time")
+        assert await later == "in time"
+
+
 async def test_a_cancellation_by_somebody_else_goes_further() -> None:
     async with limits(FOR_EVER) as them:
         task = asyncio.create_task(wait_under(them, pending()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -11,7 +12,7 @@ from bulkjobs.engine.work import Stop
 
 from .scene import Scene
 from .server import Exchange
-from .wire_faults import late, resetting
+from .wire_faults import late, resetting, silent
 
 INTERRUPTED = Stop("interrupted", "interrupted by the test")
 
@@ -55,6 +56,23 @@ async def test_a_stop_at_any_request_leaves_no_intent_open_and_no_row_lost(
     assert ended.exit_code == 5
     assert ended.reason == INTERRUPTED.reason
     await scene.again()
+
+
+async def test_what_is_not_answered_by_the_deadline_is_waited_for_no_longer_and_settled_by_the_next_run(
+    scene: Scene,
+) -> None:
+    scene.server.on("create", silent(made=True), name="bravo")
+    scene.server.on("create", silent(made=False), name="delta")
+    begun = time.monotonic()
+    ended = await scene.run(deadline=1.0, timeout=25.0, settle=20)
+    assert 1.0 <= time.monotonic() - begun < 10.0
+    assert [ended[name]["outcome"] for name in ("alpha", "bravo", "delta")] == ["created", "unresolved", "unresolved"]
+    assert ended["bravo"]["error_code"] == "timeout"
+    assert ended.exit_code == 6
+    assert ended.reason.endswith(" s before --deadline 1s, to wait for what is on its way")
+    again = await scene.again()
+    assert (again["bravo"]["outcome"], again["delta"]["outcome"]) == ("adopted", "created")
+    assert (scene.server.creates("bravo"), scene.server.creates("delta")) == (1, 2)
 
 
 async def test_a_stop_while_a_row_settles_leaves_it_unresolved_and_the_next_run_settles_it(scene: Scene) -> None:
