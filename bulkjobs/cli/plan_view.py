@@ -35,7 +35,7 @@ def show_plan(console: Console, plan: Plan) -> None:
     console.print(Text(in_numbers(plan), style="bold"))
     calls = ", ".join(f"{count:,} {call}" for call, count in plan.calls.items() if count)
     if calls:
-        console.print(Text(f"Calls: {calls}; about {_duration(plan.eta_s)} at {plan.rate:,.1f}/s"))
+        console.print(Text(f"Calls: {calls}; {_time(plan)}"), soft_wrap=True)
 
 
 def in_numbers(plan: Plan) -> str:
@@ -51,6 +51,16 @@ def in_numbers(plan: Plan) -> str:
     counts = plan.counts
     parts = [f"{counts[action.value]:,} {word}" for action, word in words.items() if counts[action.value]]
     return "Plan: " + (", ".join(parts) or "nothing at all")
+
+
+def _time(plan: Plan) -> str:
+    """How long it will take, and what that rests on."""
+    about = f"about {_duration(plan.eta_s)}"
+    if not plan.is_rate_known:
+        return f"no rate is known yet: {about} if the service sets no limit"
+    if plan.narrow is not None:
+        return f"{about}, limited by --concurrency {plan.narrow:,} and not by the rate of {plan.rate:,.1f}/s"
+    return f"{about} at {plan.rate:,.1f}/s"
 
 
 def _show_row(console: Console, row: Planned, sign: str, style: str, *, is_alike: bool) -> None:

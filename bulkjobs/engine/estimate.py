@@ -48,9 +48,9 @@ def estimate_s(
     inventory. ``waits_a_window``: a run after one that was killed lets the rate's window pass before it asks anything,
     the time of the survey included.
     """
-    unknown = min(max(lost.unknown, 0.0), 0.99)
+    unknown = _odds(lost)
     silence = latency if lost.silence is None else lost.silence
-    width = concurrency / (_SLOT_S + (1.0 - unknown) * latency + unknown * silence)
+    width = _width(concurrency, latency, lost)
     pace = _pace(rate, width)
     sends = Sends(pace, latency, unknown, lost.made, silence)
     before = max(survey, WINDOW if waits_a_window else 0.0)
@@ -74,6 +74,21 @@ def estimate_s(
     if unknown:
         end += last_alarm_s(sends, settle)
     return before + max(reading, sending + end)
+
+
+def is_narrow(rate: float, concurrency: int, latency: float, lost: Lost = NONE_LOST) -> bool:
+    """Whether ``concurrency`` and not ``rate`` sets the pace. Arguments: as in ``estimate_s``."""
+    return _width(concurrency, latency, lost) < bucket(rate)[1]
+
+
+def _odds(lost: Lost) -> float:
+    return min(max(lost.unknown, 0.0), 0.99)
+
+
+def _width(concurrency: int, latency: float, lost: Lost) -> float:
+    """Sends a second that the slots let through."""
+    unknown, silence = _odds(lost), latency if lost.silence is None else lost.silence
+    return concurrency / (_SLOT_S + (1.0 - unknown) * latency + unknown * silence)
 
 
 def _pace(rate: float | None, width: float) -> float:

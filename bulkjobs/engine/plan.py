@@ -41,7 +41,9 @@ class Terms:
 class Plan:
     """``calls``: how many of each kind are to be made. ``owned``: jobs that this namespace has made, for the limit.
 
-    ``eta_s``: seconds; ``rate`` (sends a second) and ``latency_s`` are what it was reckoned with.
+    ``eta_s``: seconds; ``rate`` (sends a second) and ``latency_s`` are what it was reckoned with. ``is_rate_known``: it
+    was given or learned; else ``eta_s`` is that of a service without a limit. ``narrow``: the concurrency, where that
+    sets the pace and not the rate.
     """
 
     terms: Terms
@@ -51,6 +53,8 @@ class Plan:
     rate: float = 0.0
     latency_s: float = 0.0
     owned: int = 0
+    is_rate_known: bool = True
+    narrow: int | None = None
 
     @property
     def counts(self) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bulkjobs.engine.estimate import estimate_s
+from bulkjobs.engine.estimate import estimate_s, is_narrow
 from bulkjobs.engine.stragglers import NONE_LOST, Lost
 
 _OF_AN_UPDATE = 3
@@ -51,3 +51,10 @@ def plan_estimate_s(creates: int, updates: int, deletes: int, measured: Measured
             lost = replace(measured.lost, unknown=measured.lost.unknown / calls)  # only one of them is a write
             total += estimate_s(calls * changes, rate, width, latency, lost=lost, settle=measured.settle)
     return total
+
+
+def narrow_in(measured: Measured) -> bool:
+    """Whether the concurrency sets the pace, and not a rate that is known."""
+    if measured.rate is None:
+        return False
+    return is_narrow(measured.rate, measured.concurrency, measured.latency, measured.lost)

@@ -24,7 +24,7 @@ from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
 from bulkjobs.engine.journal.experience import lost_before
 from bulkjobs.engine.journal.pending import PlannedRow
 from bulkjobs.engine.plan import Plan, Terms
-from bulkjobs.engine.plan_estimate import Measured, plan_estimate_s
+from bulkjobs.engine.plan_estimate import Measured, narrow_in, plan_estimate_s
 from bulkjobs.engine.plan_rows import PlanRows
 from bulkjobs.engine.planned import Action, Planned
 from bulkjobs.engine.planning import Moment, Step
@@ -203,6 +203,8 @@ class Reconcile(Submit):
             self._control.rate,
             self._listing_s,
             self._applied.count(self.namespace),
+            is_known,
+            self._settings.concurrency if narrow_in(measured) else None,
         )
 
     def _of_row(self, row: RowLine) -> Planned:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -33,7 +34,7 @@ class Kept:
                 self.gave_up = clock.monotonic() - begun
 
             for at, latency in answers.items():
-                asyncio.get_running_loop().call_later(at, lambda took=latency: tally.answered(took, is_known=True))
+                asyncio.get_running_loop().call_later(at, partial(tally.answered, latency, is_known=True))
             await keep_deadline(deadline, begun, timeout, clock, tally, stop, give_up)
 
         virtually(main)
