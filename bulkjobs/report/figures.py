@@ -22,6 +22,8 @@ from bulkjobs.report.joined import Batch
 _KINDS = 1_000
 """Kinds of errors that are told apart, at most: the service chooses the codes."""
 
+_SECOND_MS = 1_000
+
 PERCENTILES = {"p50": 50, "p90": 90, "p99": 99, "max": 100}
 Cause = tuple[str, int | None, str | None]
 
@@ -98,12 +100,20 @@ class Figures:
 
     @property
     def achieved_per_s(self) -> float | None:
-        """First sends a second, from the first of them to the last. None for fewer than two."""
+        """First sends a second, from the first of them to the last. None where that is less than a second.
+
+        A rate is kept over a second: two sends that follow each other are no measure of it.
+        """
         sent = self.sent_ms
         if len(sent) < 2:
             return None
         span_ms = int(sent.max()) - int(sent.min())
-        return round((len(sent) - 1) * 1000 / span_ms, 3) if span_ms else None
+        return round((len(sent) - 1) * 1000 / span_ms, 3) if span_ms >= _SECOND_MS else None
+
+    @property
+    def sent(self) -> int:
+        """Rows that were sent."""
+        return len(self._sent)
 
     @property
     def peak_per_s(self) -> int:

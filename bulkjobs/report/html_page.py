@@ -38,6 +38,9 @@ _NAMED = 100
 
 _MANY_ATTEMPTS = 5
 
+_HANDFUL = 10
+"""Sends of which an average says something."""
+
 _HELD_BACK = ("invalid", "halted")
 """States of a run in which rows that were not sent waited because of others."""
 
@@ -126,6 +129,8 @@ def _of_charts(
             course,
         ),
         "permitted": _permitted(run.facts, fixed, course),
+        "average": figures.achieved_per_s if figures.sent >= _HANDFUL else None,
+        "sent": figures.sent,
         "latency": html_charts.latency_chart(figures.elapsed_ms, summary["latency_ms"]),
     }
 

@@ -3,7 +3,8 @@
 Keys only ever get added within one ``schema``. Beside what its names say:
 
 * ``duration_s``: seconds, null for a run that has not ended. ``latency_ms``: from first send to outcome, over rows
-  that were sent. ``rate``: creates a second; ``achieved_per_s`` counts first sends from the first to the last.
+  that were sent. ``rate``: creates a second; ``achieved_per_s`` counts first sends from the first to the last, null
+  if that is less than a second.
 * ``errors``: rows that did not succeed, by outcome, HTTP status and code, most first, 50 groups at most;
   ``errors_left_out`` counts the rows of all others. ``example`` is what the first row of the group says, or
   why the run ended if a row that was not sent, or is unresolved, says nothing.

@@ -247,9 +247,19 @@ def test_a_permitted_rate_that_makes_no_sense_is_left_out(tmp_path: Path) -> Non
     ],
 )
 def test_the_permitted_rate_is_told_as_it_was(tmp_path: Path, facts: dict[str, object], said: str) -> None:
-    report = rendered(run_of(facts=facts), [created(0, 2), created(0, 900)], tmp_path / "out")
-    lead = re.sub(r"<[^>]*>", "", page_of(report).partition('id="rate-title"')[2].partition("</p>")[0])
-    assert said in lead
+    rows = [created(0, line) for line in range(2, 902, 50)]
+    assert said in _of_the_rate(rendered(run_of(facts=facts), rows, tmp_path / "out"))
+
+
+def test_of_a_handful_of_sends_no_average_is_told(tmp_path: Path) -> None:
+    two, far = [created(0, 2), created(0, 3)], [created(0, 2), created(0, 900)]
+    assert "2 sent, 5/s permitted." in _of_the_rate(rendered(run_of(), two, tmp_path / "two"))
+    assert "2 sent, 5/s permitted." in _of_the_rate(rendered(run_of(), far, tmp_path / "far"))
+
+
+def _of_the_rate(report: Report) -> str:
+    """The sentence above the rate's chart."""
+    return re.sub(r"<[^>]*>", "", page_of(report).partition('id="rate-title"')[2].partition("</p>")[0])
 
 
 def test_retries_and_throttles_are_drawn(tmp_path: Path) -> None:

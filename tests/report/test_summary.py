@@ -73,6 +73,11 @@ def test_the_rate_is_that_of_first_sends(tmp_path: Path) -> None:
     assert rate == {"permitted_per_s": 5.0, "achieved_per_s": 4.0, "peak_per_s": 4}
 
 
+def test_two_sends_that_follow_each_other_are_no_measure_of_the_rate(tmp_path: Path) -> None:
+    rows = [created(0, line, first_sent_at=START + 6 * line) for line in range(2)]
+    assert rendered(run_of(), rows, tmp_path / "out").summary["rate"]["achieved_per_s"] is None
+
+
 def test_errors_are_grouped_by_cause_most_first_with_the_first_example(tmp_path: Path) -> None:
     record = inventory(tmp_path / "in.csv", b"a\n1\n2\n3\n4\n5\n", 5)
     rows = [
