@@ -90,6 +90,7 @@ async def _lines(view: ProgressView, log: Log) -> None:
             retries=tally.retries,
             throttled=tally.throttles,
             settling=tally.settling,
+            paused_s=round(view.pause_s()),
             failed=failed(tally),
             left_s=None if left is None else round(left),
         )

@@ -6,6 +6,7 @@ are left out where there is no room. The bar never goes back: what was shown onc
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -119,14 +120,15 @@ class ProgressView:
             return None
         if tally.phase in _CHANGING:
             calls = _CHANGING[tally.phase] * (tally.changes - tally.changed)
-            return estimate_s(calls, tally.rate, self.settings.concurrency, tally.latency)
+            return self.pause_s() + estimate_s(calls, tally.rate, self.settings.concurrency, tally.latency)
         if tally.phase != "sending":
             return None
         odds = tally.unknown / tally.sends if tally.sends else 0.0
         rate, waiting = tally.rate, tally.waiting + tally.in_flight
-        if self._speed.seconds >= _TRUSTED and 0 < self._speed.sends < rate and tally.to_send:
+        was_paused = self.clock.monotonic() - tally.paused_until < _WINDOW
+        if self._speed.seconds >= _TRUSTED and 0 < self._speed.sends < rate and tally.to_send and not was_paused:
             rate = self._speed.sends if tally.waiting else rate
-        left = estimate_s(
+        left = self.pause_s() + estimate_s(
             waiting if tally.to_send else 0,
             rate,
             self.settings.concurrency,
@@ -139,12 +141,18 @@ class ProgressView:
             left = max(left, tally.settle_until - self.clock.monotonic() + 2 * tally.latency)
         return max(0.0, left)
 
+    def pause_s(self) -> float:
+        """Seconds until something may be sent again, where the service asked for a pause."""
+        return max(0.0, self.tally.paused_until - self.clock.monotonic())
+
     def figures(self) -> list[Text]:
         """The second line's parts, the most important first."""
         tally, now = self.tally, self.clock.monotonic()
         reads_only = not tally.sends or (self._speed.sends == 0 and self._speed.reads > 0)
         speed = self._speed.reads if reads_only else self._speed.sends
         parts = [Text(f"{speed:,.1f}/s of {tally.rate:,.1f}")]
+        if pause := math.ceil(self.pause_s()):
+            parts.insert(0, Text(f"paused by the service: {pause:,} s more", style="yellow"))
         if bad := failed(tally):
             parts.append(Text(f"{bad:,} failed", style="red"))
         if tally.settling:

@@ -75,7 +75,7 @@ class Dispatcher:
             await self._ready[0][1]
             if self._is_held_back():
                 continue
-            sent_at = await permission(self._control, self._limiter, self._clock)
+            sent_at = await permission(self._control, self._limiter, self._clock, self._tally)
             work, _ = self._ready.popleft()
             work.waited_ms = round((sent_at - work.intended) * 1000)
             self._tally.rate = self._control.rate

@@ -14,7 +14,7 @@ from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.health import Health
 from bulkjobs.engine.pacing import AdaptiveLimiter, Limiter, window_limiter
 from bulkjobs.engine.rate_control import RateControl
-from bulkjobs.engine.work import Tally
+from bulkjobs.engine.work import NOTICED_S, Tally
 from bulkjobs.logs import Log
 from bulkjobs.settings import Settings
 
@@ -181,15 +181,20 @@ class Reader:
 
     async def _acquire(self) -> float:
         async with self._turn:
-            at = await permission(self._control, self._limiter, self._clock)
+            at = await permission(self._control, self._limiter, self._clock, self._tally)
             self._tally.rate = self._control.rate
             return at
 
 
-async def permission(control: RateControl, limiter: AdaptiveLimiter, clock: Clock) -> float:
-    """Wait until a send may leave; the time at which it does. The one way to a send, for creates and reads alike."""
+async def permission(control: RateControl, limiter: AdaptiveLimiter, clock: Clock, tally: Tally | None = None) -> float:
+    """Wait until a send may leave; the time at which it does. The one way to a send, for creates and reads alike.
+
+    ``tally`` is told of a pause that people notice.
+    """
     while True:
         while (wait := control.until - clock.monotonic()) > 0:
+            if tally is not None and wait >= NOTICED_S:
+                tally.rate, tally.paused_until = control.rate, control.until
             await clock.sleep(wait)
         await limiter.acquire()
         now = clock.monotonic()

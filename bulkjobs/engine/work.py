@@ -45,13 +45,18 @@ _RECENT = 1_000
 """Sends of which ``Tally`` keeps how long they took."""
 
 
+NOTICED_S = 1.0
+"""Seconds of a pause that is told; shorter ones are part of the pace."""
+
+
 @dataclass(slots=True)
 class Tally:
     """The figures of a run, for the progress display and the summary. Plain counts and seconds.
 
     ``settling``: rows that wait for their lookup, the last of them until ``settle_until`` (monotonic seconds);
     ``looking``: rows that are being looked up or read. ``latency``: of the last ten answers to sends or so.
-    ``recent``: of the last sends that ended, however.
+    ``paused_until``: end of the last pause because of refusals for the rate, with or without a
+    ``Retry-After`` (monotonic seconds). ``recent``: of the last sends that ended, however.
     ``unknown``: sends whose end no answer told, ``silence``: of the last ten of them or so, seconds until given up.
     ``slots``: whether these were the limit. ``changes``: jobs to be updated, or then to be deleted; ``changed`` of
     them have ended. ``on_outcome`` is told of every outcome as it is recorded, where somebody asked for that.
@@ -73,6 +78,7 @@ class Tally:
     list_lag: float = 0.0
     service_down: bool = False
     rate: float = 0.0  # sends a second, permitted now
+    paused_until: float = 0.0
     latency: float = 0.0
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
     unknown: int = 0

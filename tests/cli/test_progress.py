@@ -78,6 +78,23 @@ def test_a_run_that_its_slots_hold_back_says_so() -> None:
     assert "limited" not in stage.lines()[1]
 
 
+def test_a_pause_that_the_service_asked_for_is_told_and_part_of_the_time_left() -> None:
+    stage = sending(rows=300, to_send=300, throttles=1, in_flight=0)
+    stage.view.note()
+    stage.pass_by(10.0, sends=100)
+    stage.tally.outcomes[Outcome.CREATED] = 100
+    assert stage.view.left_s() == pytest.approx(20.0, abs=1.0)
+    stage.tally.rate, stage.tally.paused_until = 20.0, stage.now + 17.0
+    assert stage.lines()[1].strip().startswith("paused by the service: 17 s more  10.0/s of 20.0")
+    assert stage.view.left_s() == pytest.approx(27.0, abs=1.0)
+    stage.pass_by(12.0)
+    assert "by the service: 5 s more" in stage.lines()[1]
+    assert stage.view.left_s() == pytest.approx(15.0, abs=1.0)
+    stage.pass_by(6.0, sends=20)
+    assert "paused" not in stage.lines()[1]
+    assert stage.view.left_s() == pytest.approx(10.0, abs=1.0), "what was sent in the pause says nothing of the pace"
+
+
 def test_it_is_not_settling_while_rows_wait_to_be_sent() -> None:
     stage = sending(settling=4, settle_until=115.0)
     assert " sending " in stage.lines()[0]

@@ -206,6 +206,7 @@ class TestAnswers:
         assert run.counts == {"created": 40}
         at = run.client.sends_of("n0")[0] + 0.1
         assert not [sent for sent, _ in run.client.creates if at + 0.02 < sent < at + 40]
+        assert at + 40 < run.tally.paused_until < min(sent for sent, _ in run.client.creates if sent > at + 40)
 
     def test_hours_of_throttling_use_up_no_attempt(self) -> None:
         run = Run(first(THROTTLED, 50), max_attempts=1, patience=10_000)
