@@ -13,6 +13,8 @@ import structlog
 
 from bulkjobs.plain import plain
 
+_CAUSES = 100
+
 
 class Log(Protocol):
     """What the library needs of a logger: structlog's own, or an embedding program's."""
@@ -46,10 +48,34 @@ class _Stream:
     debug = info = warning = error = msg
 
 
-def make_log(stream: TextIO, log_format: str, level: str, *, colours: bool = False, **context: object) -> Log:
+class _Once:
+    """Of warnings about a row or job, the first of each cause: what the service refuses, it refuses by the hundred.
+
+    A cause is what was refused or failed, with HTTP status and code; the answer and the row's end are one. Causes
+    beyond the first hundred are dropped: the service chooses the codes.
+    """
+
+    def __init__(self) -> None:
+        self._told: set[tuple[object, ...]] = set()
+
+    def __call__(self, _logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        if method != "warning" or "name" not in event:
+            return event
+        kind = event.get("verdict") or str(event["event"]).rpartition(".")[2]
+        cause = kind, event.get("http_status"), event.get("code")
+        if cause in self._told or len(self._told) >= _CAUSES:
+            raise structlog.DropEvent
+        self._told.add(cause)
+        event["more"] = "the like are only counted"
+        return event
+
+
+def make_log(
+    stream: TextIO, log_format: str, level: str, *, colours: bool = False, once: bool = False, **context: object
+) -> Log:
     """A logger on ``stream``: ``log_format`` is ``console`` or ``json``, ``level`` a name of ``logging``.
 
-    ``context`` (a run id) goes with every event.
+    ``once``: of what befalls many rows alike, the first is told only. ``context`` (a run id) goes with every event.
     """
     renderer: Any = (
         structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=True)
@@ -59,6 +85,7 @@ def make_log(stream: TextIO, log_format: str, level: str, *, colours: bool = Fal
     log = structlog.wrap_logger(
         _Stream(stream),
         processors=[
+            *([_Once()] if once else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _inert,

@@ -65,7 +65,9 @@ async def staged(given: Given, **context: object) -> AsyncIterator[Stage]:
     has_bar = is_lively(console) and not (given["quiet"] or given["as_json"])
     level = given["log_level"] or ("error" if given["quiet"] else "warning" if has_bar else "info")
     tally = Tally()
-    with open_log(given["log_file"], given["log_format"], level, **context) as log:
+    with open_log(
+        given["log_file"], given["log_format"], level, has_bar=has_bar and not given["log_level"], **context
+    ) as log:
         async with watch(tally, console, log, given["quiet"], settings_of(given)) as display:
             yield Stage(console, log, tally, display)
 

@@ -25,11 +25,17 @@ class _StandardError:
 
 
 @contextmanager
-def open_log(log_file: Path | None, log_format: str, level: str, **context: object) -> Iterator[Log]:
-    """A log for the length of a command. Raises StateError when its file cannot be opened."""
+def open_log(
+    log_file: Path | None, log_format: str, level: str, *, has_bar: bool = False, **context: object
+) -> Iterator[Log]:
+    """A log for the length of a command. Raises StateError when its file cannot be opened.
+
+    ``has_bar``: beside a progress bar, and nobody asked for a level: each cause is told once, for the bar counts.
+    """
     if log_file is None:
         colours = wants_colour(os.environ, sys.stderr.isatty())
-        yield make_log(cast(TextIO, _StandardError()), log_format, level, colours=colours, **context)
+        once = has_bar and log_format == "console"
+        yield make_log(cast(TextIO, _StandardError()), log_format, level, colours=colours, once=once, **context)
         return
     try:
         handle = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -37,4 +43,4 @@ def open_log(log_file: Path | None, log_format: str, level: str, **context: obje
     except OSError as error:
         raise StateError(f"log file {log_file}: {error.strerror}", "name another file with --log-file") from None
     with os.fdopen(handle, "a", encoding="utf-8") as stream:
-        yield make_log(stream, log_format, level, colours=False, **context)
+        yield make_log(stream, log_format, level, colours=False, once=False, **context)

@@ -248,7 +248,7 @@ output = _together(
     option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-        help="The least that is told.  [default: info; warning beside a progress bar]",
+        help="The least that is told.  [default: info; beside a progress bar warnings, the like of them once]",
     ),
     option("--log-file", type=_PATH, help="Write the log there instead of to standard error."),
 )

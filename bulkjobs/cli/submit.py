@@ -91,7 +91,9 @@ async def _submit(inventories: list[Path], given: dict[str, Any]) -> int:
     level = given["log_level"] or ("error" if given["quiet"] else "warning" if has_bar else "info")
     tally = Tally()
     with (
-        open_log(given["log_file"], given["log_format"], level, run=run_id) as log,
+        open_log(
+            given["log_file"], given["log_format"], level, has_bar=has_bar and not given["log_level"], run=run_id
+        ) as log,
         open_events(given["json_events"], run_id, [str(path) for path in inventories]) as events,
     ):
         if given["plan_file"] is not None:

@@ -163,11 +163,31 @@ def test_colours_are_forced_without_drawing_over_lines(tmp_path: Path) -> None:
 
 def test_a_terminal_without_colours_has_a_bar_and_no_colours(tmp_path: Path) -> None:
     write_csv(tmp_path / "jobs.csv", [row(number) for number in range(60)])
+    code, said = on_a_terminal("submit", "jobs.csv", "--sandbox", "--rate", "60", cwd=tmp_path)
+    assert code == 0
+    assert b"/60" in said
+    assert b"\x1b[32m" not in said
+
+
+def test_rows_that_are_refused_alike_do_not_flood_a_terminal(tmp_path: Path) -> None:
+    too_long = "x" * 600_000  # taken by our checks, not by the service
+    write_csv(tmp_path / "jobs.csv", [row(number, prefix=too_long, target_prefix=too_long) for number in range(6)])
+    words = ("submit", "jobs.csv", *_QUICK, "--halt", "100%")
+    code, said = on_a_terminal(*words, cwd=tmp_path)
+    assert (code, said.count(b"create.answer"), said.count(b"job.rejected")) == (4, 1, 0)
+    _, said = on_a_terminal(*words, "--log-level", "warning", cwd=tmp_path)
+    assert (said.count(b"create.answer"), said.count(b"job.rejected")) == (6, 6)
+    _, said = on_a_terminal(*words, "--log-format", "json", cwd=tmp_path)
+    assert (said.count(b"create.answer"), said.count(b"job.rejected")) == (6, 6)
+
+
+def on_a_terminal(*words: str, cwd: Path) -> tuple[int, bytes]:
+    """The program on a terminal without colours: its exit code, and all that it wrote there."""
     leader, follower = pty.openpty()
     kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     child = subprocess.Popen(
-        [sys.executable, "-m", "bulkjobs", "submit", "jobs.csv", "--sandbox", "--rate", "60"],
-        cwd=tmp_path, env=kept | {"TERM": "xterm", "NO_COLOR": "1"}, stderr=follower, stdout=follower,
+        [sys.executable, "-m", "bulkjobs", *words],
+        cwd=cwd, env=kept | {"TERM": "xterm", "NO_COLOR": "1"}, stderr=follower, stdout=follower,
     )  # fmt: skip
     os.close(follower)
     said = bytearray()
@@ -177,6 +197,4 @@ def test_a_terminal_without_colours_has_a_bar_and_no_colours(tmp_path: Path) -> 
         except OSError:  # the other end is closed: how a terminal on Linux says so
             break
     os.close(leader)
-    assert child.wait(30) == 0
-    assert b"/60" in said
-    assert b"\x1b[32m" not in said
+    return child.wait(30), bytes(said)
