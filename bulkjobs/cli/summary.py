@@ -14,6 +14,7 @@ from rich.text import Text
 
 from bulkjobs.cli.documents import inert_json, write_text
 from bulkjobs.cli.problems import counts, show_problem
+from bulkjobs.engine.work import Again
 from bulkjobs.inventory.problems import Problem
 from bulkjobs.plain import plain
 from bulkjobs.report.share import share
@@ -89,8 +90,9 @@ def show_summary(console: Console, submitted: Submitted, again: str | None) -> N
         console.print(Text(said), soft_wrap=True)
     # Whole lines, whatever the width: what is to be copied must not be cut.
     console.print(Text(f"Report: {plain(str(_near(submitted.folder)), 4096)}"), soft_wrap=True)
-    if again is not None:
-        console.print(Text(f"To go on: {plain(again, 100_000)}"), soft_wrap=True)
+    good_for = Again.GOES_ON if stop is None else stop.again
+    if again is not None and good_for is not Again.ENDS_ALIKE:
+        console.print(Text(f"{good_for.value}: {plain(again, 100_000)}"), soft_wrap=True)
 
 
 def _near(path: Path) -> Path:

@@ -13,7 +13,7 @@ from bulkjobs.engine.journal.pending import Pending, PlannedRow
 from bulkjobs.engine.planning import Action, Moment, Step, plan_row
 from bulkjobs.engine.protocol import RowState
 from bulkjobs.engine.sender import Sender
-from bulkjobs.engine.work import Stop, Tally, Work
+from bulkjobs.engine.work import Again, Stop, Tally, Work
 from bulkjobs.errors import NotFinished, UsageError
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.spec import JobSpec
@@ -86,7 +86,8 @@ class Feeding:
         if self._sender.stopped is None and works:
             reason = refused([work.row for work in works], self._tally.to_send - len(works), self._api)
             if reason is not None:
-                self._stop(Stop("halted", reason, "mend what the service objects to, then run the same command again"))
+                hint = "mend what the service objects to, then run the same command again"
+                self._stop(Stop("halted", reason, hint, again=Again.ONCE_MENDED))
 
     async def _feed_rows(self, moment: Moment, fed: set[int], looks_first: bool) -> None:
         first = 0

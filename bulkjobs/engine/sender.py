@@ -39,7 +39,7 @@ from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.settling import Settling
 from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.turns import Turns
-from bulkjobs.engine.work import Stop, Tally, Work
+from bulkjobs.engine.work import Again, Stop, Tally, Work
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.logs import Log
 
@@ -290,7 +290,8 @@ class Sender:
         if finish.outcome in _ANSWERED and work.row.last is not None:
             self._halt.ended(work.row.last, is_rejected=finish.outcome is Outcome.REJECTED)
             if self._halt.reason is not None:
-                self.stop(Stop("halted", self._halt.reason, "mend those rows or raise --halt; retry.csv has them all"))
+                hint = "mend those rows or raise --halt; retry.csv has them all"
+                self.stop(Stop("halted", self._halt.reason, hint, again=Again.ONCE_MENDED))
 
 
 def _unread() -> Finish:

@@ -30,7 +30,7 @@ from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.sender import Sender
 from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.traffic import WINDOW
-from bulkjobs.engine.work import Stop
+from bulkjobs.engine.work import Again, Stop
 from bulkjobs.errors import BulkJobsError, ExitCode
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.survey import Survey
@@ -46,6 +46,7 @@ class TooMany(Exception):
 
     def __init__(self, planned: int, permitted: int) -> None:
         super().__init__(f"the plan has {counted(planned, 'job')} to create, more than --max-jobs {permitted:,}")
+        self.planned = planned
 
 
 class Submit:
@@ -124,8 +125,8 @@ class Submit:
         except Fatal as error:
             self.stop(stop_of(error.cause, error.answer, self._clock.wall_ms()))
         except TooMany as error:
-            hint = "nothing was sent; look at the plan, then raise --max-jobs"
-            self.stop(Stop("halted", str(error), hint))
+            hint = f"nothing was sent; look at the plan; --max-jobs {error.planned} permits it"
+            self.stop(Stop("halted", str(error), hint, again=Again.ENDS_ALIKE))
         except Unreadable as error:
             reason = f"the list of existing jobs cannot be read to its end: {error}"
             self.stop(Stop("halted", reason, "nothing was sent; run the same command again"))

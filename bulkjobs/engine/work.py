@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from bulkjobs.dataflow.listing import ListedJob
 from bulkjobs.dataflow.replies import Cause
@@ -121,6 +122,14 @@ AGAIN = "run the same command again: rows that have their job are left alone"
 """What to do where a stop does not say it."""
 
 
+class Again(StrEnum):
+    """What the same command is good for after a stop, in people's words."""
+
+    GOES_ON = "To go on"
+    ONCE_MENDED = "Once that is mended"
+    ENDS_ALIKE = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Why a run ends early. ``state`` is the run's, ``cause`` the service's, if it was the service."""
@@ -129,3 +138,4 @@ class Stop:
     reason: str
     hint: str | None = None
     cause: Cause | None = None
+    again: Again = Again.GOES_ON

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bulkjobs.cli.summary import show_summary
+from bulkjobs.engine.ending import Result
+from bulkjobs.engine.work import Again, Stop
+from bulkjobs.errors import ExitCode
+from bulkjobs.library import Submitted
 
 from .program import Run, row, write_csv
 
@@ -37,6 +47,23 @@ def test_the_summary_keeps_what_rate_was_permitted_when(run: Run, tmp_path: Path
     path = write_csv(tmp_path / "one.csv", [row(1)])
     facts = run("submit", path, *_QUICK, "--json").json["facts"]
     assert (facts["rate_auto"], facts["rate_course"]) == (False, [[0.0, 1000.0]])
+
+
+@pytest.mark.parametrize(
+    ("again", "line"),
+    [
+        (Again.GOES_ON, "To go on: bulkjobs submit jobs.csv"),
+        (Again.ONCE_MENDED, "Once that is mended: bulkjobs submit jobs.csv"),
+        (Again.ENDS_ALIKE, None),
+    ],
+)
+def test_the_same_command_is_named_where_it_is_of_use(tmp_path: Path, again: Again, line: str | None) -> None:
+    out = io.StringIO()
+    result = Result(ExitCode.NOT_FINISHED, Stop("halted", "so it was", again=again), (), 0, 0)
+    summary = {"counts": {}, "rows": 0, "shard": None, "errors": [], "facts": {}}
+    show_summary(Console(file=out), Submitted("r", result, tmp_path, summary), "bulkjobs submit jobs.csv")
+    said = [text for text in out.getvalue().splitlines() if text.endswith("jobs.csv")]
+    assert said == ([line] if line else [])
 
 
 def test_the_limits_hold(run: Run, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import time
 
 from bulkjobs.dataflow.contract import Api, Contract
+from bulkjobs.engine.work import Again
 from bulkjobs.errors import ExitCode
 from bulkjobs.settings import HaltRule
 
@@ -20,6 +21,7 @@ async def test_a_service_that_refuses_the_first_jobs_gets_no_more_of_them(begin:
     assert ended.result.stop is not None
     assert ended.result.stop.reason.startswith("2 of 2 first jobs were refused: bad-parameter: ")
     assert ended.result.stop.reason.endswith(": 498 rows not sent; contract 2025-03 in use, --api 2026-09 adds `type`")
+    assert ended.result.stop.again is Again.ONCE_MENDED
     assert ended.summary["counts"]["rejected"] == 2
     assert ended.summary["counts"]["not_sent"] == 498
     ended = await world.run(rows(500), contract=Contract(Api.V2026_09))
@@ -56,6 +58,7 @@ async def test_so_many_rejected_rows_stop_the_run(begin: Begin) -> None:
     assert ended.result.exit_code is ExitCode.NOT_FINISHED
     assert ended.result.stop is not None
     assert ended.result.stop.reason.startswith("5 rows were rejected (--halt 5), the last with HTTP 413 430: ")
+    assert ended.result.stop.again is Again.ONCE_MENDED
     counts = ended.summary["counts"]
     assert (counts["rejected"], counts["created"]) == (5, 31)  # the last row was a canary
     ended = await world.run(crowd, halt=HaltRule(percent=100.0))
@@ -88,6 +91,8 @@ async def test_a_plan_that_is_larger_than_expected_sends_nothing(begin: Begin) -
     assert ended.result.exit_code is ExitCode.NOT_FINISHED
     assert ended.result.stop is not None
     assert ended.result.stop.reason == "the plan has 11 jobs to create, more than --max-jobs 10"
+    assert (ended.result.stop.hint or "").endswith("--max-jobs 11 permits it")
+    assert ended.result.stop.again is Again.ENDS_ALIKE
     assert world.sandbox.traffic.requests["createJob"] == 0
     assert set(outcomes(ended).values()) == {"not_sent"}
     ended = await world.run(rows(11), max_jobs=11)
