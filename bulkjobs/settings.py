@@ -30,6 +30,8 @@ class Shard:
     count: int
 
     def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError("must be from 1/1 on: an inventory has one part at least")
         if not 1 <= self.number <= self.count:
             raise ValueError(f"must be from 1/{self.count} to {self.count}/{self.count}")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bulkjobs.cli.help import EXIT_CODES
 from bulkjobs.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[1]
@@ -148,6 +149,11 @@ def test_the_top_level_holds_what_was_agreed() -> None:
     )
     top = {name.split("/")[0] for name in tracked if name and not name.startswith(".")}
     assert top <= {"pyproject.toml", "README.md", "bulkjobs", "tests", "inputs", "reports"}
+
+
+def test_exit_codes_are_worded_as_the_program_words_them() -> None:
+    told = dict(re.findall(r"^\| (\d+) \| (.*) \|$", README.partition("## Exit codes")[2].partition("\n## ")[0], re.M))
+    assert {int(code): words.replace("`", "") for code, words in told.items()} == {**EXIT_CODES}
 
 
 def test_every_promise_of_the_reliability_table_names_tests_that_exist() -> None:

@@ -13,8 +13,11 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
+_ENDS = "1 stops at the first rejected row, 100% never"
+
+
 class Halt(click.ParamType[HaltRule]):
-    """``N``, at least 1, or ``N%``, from 0 to 100."""
+    """``N``, at least 1, or ``N%``, more than 0 and at most 100."""
 
     name = "N|N%"
 
@@ -25,10 +28,12 @@ class Halt(click.ParamType[HaltRule]):
         try:
             if text.endswith("%"):
                 percent = float(text[:-1])
-                if 0 <= percent <= 100:
+                if 0 < percent <= 100:
                     return HaltRule(percent=percent)
-            elif int(text) >= 1:
-                return HaltRule(count=int(text), percent=None)
+                self.fail(f"{value!r} is not more than 0% and at most 100%; {_ENDS}", param, ctx)
+            if (count := int(text)) >= 1:
+                return HaltRule(count=count, percent=None)
+            self.fail(f"{value!r} is less than one row; {_ENDS}", param, ctx)
         except ValueError:
             pass
         return self.fail(f"{value!r} is neither a number of rows, such as 20, nor a percentage, such as 5%", param, ctx)
@@ -50,7 +55,7 @@ class Duration(click.ParamType[float]):
             except ValueError:
                 seconds = 0.0
         if not 0 < seconds <= 366 * _UNITS["d"]:
-            self.fail(f"{value!r} is not a duration: write 90s, 50m, 1h30m or 2d", param, ctx)
+            self.fail(f"{value!r} is not a duration: write 90 (seconds), 90s, 50m, 1h30m or 2d", param, ctx)
         return seconds
 
 

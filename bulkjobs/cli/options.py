@@ -31,7 +31,7 @@ class _Rate(click.ParamType[float | None]):
     name = "N|auto"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
-        if value == "auto":
+        if str(value).strip().lower() == "auto":
             return None
         try:
             rate = float(value)

@@ -10,6 +10,8 @@ from bulkjobs.cli.options import CONFIG_FILE
 from bulkjobs.errors import UsageError
 from bulkjobs.plain import plain
 
+_NUMBERS = {"integer range": "a whole number", "float range": "a number"}
+
 
 def unknown_command(word: str) -> UsageError:
     """There is no such command."""
@@ -37,6 +39,8 @@ def explained(error: click.ClickException) -> tuple[str, str | None]:
         near = nearest(error.option_name, known)
         return f"no such option: {plain(error.option_name, 100)}", f"did you mean {near}?" if near else more
     message = error.format_message().rstrip(".")
+    for click_says, said in _NUMBERS.items():
+        message = message.replace(f"is not a valid {click_says}", f"is not {said}")
     if isinstance(error, click.BadParameter) and error.param is not None and context is not None:
         message += _origin(error.param, context)
         if isinstance(error.param.type, click.Choice):

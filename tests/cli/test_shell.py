@@ -83,6 +83,33 @@ def test_a_misspelling_is_answered_with_what_was_meant(run: Run, words: tuple[st
     assert said in ended.err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--halt", "101%"), "'101%' is not more than 0% and at most 100%; 1 stops at the first rejected row"),
+        (("--halt", "0%"), "'0%' is not more than 0% and at most 100%"),
+        (("--halt", "0"), "'0' is less than one row; 1 stops at the first rejected row, 100% never"),
+        (("--halt", "few"), "'few' is neither a number of rows, such as 20, nor a percentage, such as 5%"),
+        (("--shard", "1/0"), "1/0: must be from 1/1 on: an inventory has one part at least"),
+        (("--shard", "5/4"), "5/4: must be from 1/4 to 4/4"),
+        (("--canary", "x"), "'x' is not a whole number"),
+        (("--timeout", "x"), "'x' is not a number"),
+        (("--rate", "quick"), "'quick' is not a number of sends per second (0.001 to 100000) or 'auto'"),
+        (("--deadline", "soon"), "'soon' is not a duration: write 90 (seconds), 90s, 50m, 1h30m or 2d"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_what_can(run: Run, words: tuple[str, str], said: str) -> None:
+    ended = run("submit", "jobs.csv", *words)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+@pytest.mark.parametrize("words", [("--rate", "AUTO"), ("--rate", "Auto"), ("--halt", "0.5%"), ("--deadline", "50")])
+def test_what_is_clear_is_accepted(run: Run, tmp_path: Path, words: tuple[str, str]) -> None:
+    path = write_csv(tmp_path / "jobs.csv", [row(1)])
+    assert run("submit", path, *_QUICK, *words).code == 0
+
+
 def test_what_is_to_be_copied_is_never_wrapped(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inventory = write_csv(tmp_path / "jobs.csv", [row(number) for number in range(11)])
     monkeypatch.setenv("COLUMNS", "40")
