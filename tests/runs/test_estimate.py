@@ -124,9 +124,15 @@ def _is_near(estimate: float, took: float) -> bool:
 
 
 async def test_the_estimate_before_the_start_is_within_a_tenth(tmp_path: Path) -> None:
+    """In real time, so a run that others hold up is made again: a wrong estimate fails each."""
     case = Case(50, 20.0, odds=0.1, settle=0.5)
-    took = await case.took(tmp_path)
-    assert _is_near(case.estimate(), took), f"estimated {case.estimate():.2f} s, took {took:.2f} s"
+    seen = []
+    for run in range(4):
+        (tmp_path / str(run)).mkdir()
+        seen.append(await case.took(tmp_path / str(run)))
+        if _is_near(case.estimate(), seen[-1]):
+            return
+    pytest.fail(f"estimated {case.estimate():.2f} s, took {seen} s")
 
 
 GRID = [
