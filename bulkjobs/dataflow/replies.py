@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
+from bulkjobs.dataflow.taken_names import may_be_taken
 from bulkjobs.plain import plain
 
 
@@ -91,7 +92,6 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 _MAX_RETRY_AFTER = 300.0
 """Seconds; a longer wait is not believed. No ``Retry-After`` is documented for this API."""
 
-_NAME_WORDS = ("name", "duplicat", "exist", "already", "conflict", "이름", "중복", "이미", "존재")
 _UNKNOWN_4XX = frozenset({408, 409, 425})
 
 
@@ -102,7 +102,7 @@ def judge(event: Reply | Failure, name: str | None = None) -> Answer:
     document = decode(event.body) if event.complete else None
     if 200 <= event.status < 300:
         return _judge_success(event, document, name)
-    return judge_refusal(event, document)
+    return judge_refusal(event, document, name)
 
 
 def _judge_failure(failure: Failure) -> Answer:
@@ -133,8 +133,11 @@ def _judge_success(reply: Reply, document: object, name: str | None) -> Answer:
     )
 
 
-def judge_refusal(reply: Reply, document: object) -> Answer:
-    """The meaning of a reply that is not 2xx; also used for reads, where UNKNOWN only means "no answer"."""
+def judge_refusal(reply: Reply, document: object, name: str | None = None) -> Answer:
+    """The meaning of a reply that is not 2xx; also used for reads, where UNKNOWN only means "no answer".
+
+    ``name``: that of the job which was to be created.
+    """
     status = reply.status
     error = _parse_error(document)
     code, message = error if error is not None else (None, "")
@@ -169,12 +172,7 @@ def judge_refusal(reply: Reply, document: object) -> Answer:
         return answer(Verdict.THROTTLED if code in ("410", "420") else Verdict.UNKNOWN)
     if status == 404:  # createJob names nothing that could be missing but its own URL
         return answer(Verdict.HALTED, Cause.ENDPOINT)
-    return answer(Verdict.REJECTED, about_name=_may_be_about_name(code, message))
-
-
-def _may_be_about_name(code: str | None, message: str) -> bool:
-    text = message.lower()
-    return code == "bad-state" or any(word in text for word in _NAME_WORDS)
+    return answer(Verdict.REJECTED, about_name=may_be_taken(code, message, name))
 
 
 def _parse_error(document: object) -> tuple[str | None, str] | None:

@@ -40,7 +40,7 @@ _ANSWERS = {
     "throttled": _refusal(429, "410", "Throttle Limited"),
     "odd-throttle": judge(Reply(429, {}, b"slow down")),
     "rejected": _refusal(400, "bad-parameter", "no such bucket"),
-    "rejected-name": _refusal(400, "bad-parameter", "a field name is not valid"),
+    "rejected-name": _refusal(400, "bad-parameter", "the name may be taken already"),
     "taken": _refusal(400, "bad-state", "name exists already"),
     "taken-vaguely": _refusal(400, "bad-parameter", "invalid request"),
     "revoked": _refusal(401, "200", "Authentication Failed"),

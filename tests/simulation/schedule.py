@@ -36,7 +36,7 @@ class Fate(StrEnum):
     THROTTLED = "is answered 429/410"
     THROTTLED_ODDLY = "is answered 429 without a code and carried out"
     REJECTED = "is answered 400 bad-parameter"
-    REJECTED_NAME = "is answered 400 with a message about names, though the name is free"
+    REJECTED_NAME = "is answered 400 as if the name were taken, though it is free"
     REVOKED = "is answered 401: the keys are revoked"
     QUOTA = "is answered 429/400: the quota is used up"
 
