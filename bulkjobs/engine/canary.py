@@ -7,8 +7,8 @@ from collections.abc import Hashable, Sequence
 
 from bulkjobs.counted import counted
 from bulkjobs.dataflow.contract import Api
-from bulkjobs.dataflow.replies import Verdict
-from bulkjobs.engine.protocol import RowState
+from bulkjobs.engine.records import Outcome
+from bulkjobs.engine.work import Work
 from bulkjobs.graph.slots import is_constant
 
 SHAPES = 10
@@ -83,21 +83,39 @@ class Canaries:
         return sorted(chosen)
 
 
-def refused(canaries: Sequence[RowState], left: int, api: Api) -> str | None:
+def are_awaited(canaries: Sequence[Work]) -> bool:
+    """Whether the rest still waits for them: for an answer to each, and if all were refused, for the end of each.
+
+    A refusal that may be about the name is looked up before it counts. Its end is not unknown, as that of a canary
+    without an answer is: the service did refuse, and only why is in doubt. If it refuses all, what it says next is
+    most likely no, so the rest waits for the lookups, a settle time. Any canary that was made, was throttled or is of
+    unknown end lets the rest go on at once.
+    """
+    if any(canary.row.last is None for canary in canaries):
+        return True
+    return all(map(_is_refused, canaries)) and any(canary.outcome is None for canary in canaries)
+
+
+def _is_refused(canary: Work) -> bool:
+    is_doubtful = canary.outcome is None and canary.row.refusal is not None
+    return is_doubtful or canary.outcome is Outcome.REJECTED
+
+
+def refused(canaries: Sequence[Work], left: int, api: Api) -> str | None:
     """Why the rest is not sent: the service refused every canary. None: it goes on.
 
-    A canary that was throttled, or whose end is unknown, holds nobody up.
+    To be asked when they are awaited no more.
     """
-    # A refusal that may be about the name waits for its lookup: it says nothing of others.
-    answers = [row.last for row in canaries if row.last is not None and row.refusal is None]
-    rejected = [answer for answer in answers if answer.verdict is Verdict.REJECTED]
-    if not rejected or len(rejected) < len(canaries):
+    answers = [canary.row.last for canary in canaries if canary.outcome is Outcome.REJECTED]
+    if not answers or len(answers) < len(canaries):
         return None
-    said = f"{rejected[-1].code}: {rejected[-1].message}" if rejected[-1].code else rejected[-1].message
+    last = answers[-1]
+    assert last is not None
+    said = f"{last.code}: {last.message}" if last.code else last.message
     hint = (
         "contract 2025-03 in use, --api 2026-09 adds `type`"
         if api is Api.V2025_03
         else "contract 2026-09 in use, --api 2025-03 leaves `type` out"
     )
-    many = f"{len(rejected)} of {len(canaries)} first jobs were" if len(canaries) > 1 else "the first job was"
+    many = f"{len(answers)} of {len(canaries)} first jobs were" if len(canaries) > 1 else "the first job was"
     return f"{many} refused: {said}: {counted(left, 'row')} not sent; {hint}"

@@ -84,7 +84,7 @@ class Feeding:
                 break
         await self._sender.first_answers(works)
         if self._sender.stopped is None and works:
-            reason = refused([work.row for work in works], self._tally.to_send - len(works), self._api)
+            reason = refused(works, self._tally.to_send - len(works), self._api)
             if reason is not None:
                 hint = "mend what the service objects to, then run the same command again"
                 self._stop(Stop("halted", reason, hint, again=Again.ONCE_MENDED))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from bulkjobs.counted import counted
 from bulkjobs.dataflow.replies import Answer
+from bulkjobs.engine.records import Outcome
+from bulkjobs.engine.work import Stop, Work
 from bulkjobs.settings import HaltRule
 
 FIRST = 20
@@ -14,42 +16,64 @@ FIRST = 20
 
 _NEARLY_ALL = 0.9
 
+_Said = tuple[int | None, str | None]
+
 
 @dataclass(slots=True)
 class HaltWatch:
-    """Told of every row that the service answered for good; ``reason`` is why the run should stop, once it should.
+    """Told of whatever becomes of a row; ``stop`` is why the run should stop, once it should.
 
-    One and the same refusal of nine rows in ten stops it before the rule does: it is not about those rows. Only
-    ``--halt 100%`` goes on whatever is refused.
+    One and the same refusal of nine rows in ten stops it before the rule does: it is not about those rows. A refusal
+    that waits for its lookup counts for that, until it turns out to be another's job. Only ``--halt 100%`` goes on
+    whatever is refused.
     """
 
     rule: HaltRule
-    reason: str | None = None
+    stop: Stop | None = None
     _answered: int = 0
     _rejected: int = 0
-    _causes: Counter[tuple[int | None, str | None]] = field(default_factory=Counter)
+    _alike: Counter[_Said] = field(default_factory=Counter)
+    _doubtful: dict[int, _Said] = field(default_factory=dict)
 
-    def ended(self, answer: Answer, is_rejected: bool) -> None:
-        """A row ended, created or rejected; ``answer`` is the last that it got."""
-        self._answered += 1
-        if not is_rejected:
+    def told(self, work: Work) -> None:
+        """A row got an answer, was looked up, or ended: at most once with the same state."""
+        if work.seq in self._doubtful:
+            self._answered -= 1
+            self._alike[self._doubtful.pop(work.seq)] -= 1
+        answer = work.row.last
+        if answer is None:
             return
-        self._rejected += 1
-        cause = (answer.http_status, answer.code)
-        self._causes[cause] += 1
-        if self.reason is None:
-            self.reason = self._judge(cause, answer)
+        if work.outcome is Outcome.CREATED or work.outcome is Outcome.ADOPTED:
+            self._answered += 1
+        elif work.outcome is Outcome.REJECTED:
+            self._rejected += 1
+            self._refused(answer)
+        elif work.outcome is None and work.row.refusal is not None:
+            self._doubtful[work.seq] = _said(answer)
+            self._refused(answer)
 
-    def _judge(self, cause: tuple[int | None, str | None], answer: Answer) -> str | None:
+    def _refused(self, answer: Answer) -> None:
+        self._answered += 1
+        self._alike[_said(answer)] += 1
+        reason = self._judge(answer)
+        if reason is not None and self.stop is None:
+            self.stop = Stop("halted", reason, "mend those rows or raise --halt; retry.csv has them all")
+
+    def _judge(self, answer: Answer) -> str | None:
         said = f"HTTP {answer.http_status}" + (f" {answer.code}" if answer.code else "") + f": {answer.message}"
         if self.rule.count is not None and self._rejected >= self.rule.count:
             many = f"{counted(self._rejected, 'row')} {'was' if self._rejected == 1 else 'were'} rejected"
             return f"{many} (--halt {self.rule}), the last with {said}"
         if self._answered < FIRST or self.rule.percent == 100:
             return None
-        if self._causes[cause] >= _NEARLY_ALL * self._answered:
-            return f"{self._causes[cause]:,} of the first {self._answered:,} rows were refused alike: {said}"
+        alike = self._alike[_said(answer)]
+        if alike >= _NEARLY_ALL * self._answered:
+            return f"{alike:,} of the first {self._answered:,} rows were refused alike: {said}"
         if self.rule.percent is not None and self._rejected > self.rule.percent / 100 * self._answered:
             share = f"{self._rejected:,} of {self._answered:,} rows were rejected"
             return f"{share} (--halt {self.rule}), the last with {said}"
         return None
+
+
+def _said(answer: Answer) -> _Said:
+    return answer.http_status, answer.code

@@ -13,6 +13,7 @@ from bulkjobs.dataflow.client import DataFlowClient
 from bulkjobs.dataflow.replies import Answer, Verdict
 from bulkjobs.engine.backoff import RetryBudget, full_jitter
 from bulkjobs.engine.bell import Bell
+from bulkjobs.engine.canary import are_awaited
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.dispatcher import Dispatcher
 from bulkjobs.engine.halt import HaltWatch
@@ -30,7 +31,7 @@ from bulkjobs.engine.protocol import (
     on_answer,
     on_lookup,
     orphan_without_job,
-    unresolved,
+    without_lookup,
 )
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader
@@ -39,12 +40,9 @@ from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.settling import Settling
 from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.turns import Turns
-from bulkjobs.engine.work import Again, Stop, Tally, Work
+from bulkjobs.engine.work import Stop, Tally, Work
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.logs import Log
-
-_ANSWERED = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REJECTED})
-"""Outcomes that say whether the service takes such jobs."""
 
 
 class Sender:
@@ -122,8 +120,8 @@ class Sender:
             await self.settling.room()
 
     async def first_answers(self, works: Sequence[Work]) -> None:
-        """Wait until each of ``works``, which were fed, has an answer, whatever it is; or for a stop."""
-        while self.stopped is None and any(work.row.last is None for work in works):
+        """Wait while ``works``, which were fed, are awaited as canaries are; or for a stop."""
+        while self.stopped is None and are_awaited(works):
             await self._answers.wait()
 
     def fed(self) -> None:
@@ -171,7 +169,7 @@ class Sender:
 
     def _finish_unsent(self, work: Work) -> None:
         if work.attempt is not None:
-            self._finish(work, unresolved(work.row))
+            self._finish(work, without_lookup(work.row))
         elif work.spec is not None:
             last = work.row.last
             message = last.message if last is not None else None
@@ -199,7 +197,6 @@ class Sender:
         self._tally.answered(now - sent_at, is_known=answer.verdict is not Verdict.UNKNOWN)
         self._judge_health(answer, sent_at, now)
         work.row, decision = on_answer(work.row, answer)
-        self._answers.ring()
         if answer.verdict is Verdict.CREATED:
             self._budget.succeeded()
             self.settling.resolver.created.append((work.name, answer.job_id or "", now))
@@ -249,9 +246,9 @@ class Sender:
         if not seen.complete:
             work.failures += 1
             if work.failures > self._max_attempts:
-                finish = unresolved(work.row) if work.attempt is not None else _unread()
+                finish = without_lookup(work.row) if work.attempt is not None else _unread()
                 self._recorder.looked(work, seen, finish)
-                self._finish(work, finish)
+                self._carry_out(work, finish)
                 return
             self._recorder.looked(work, seen, Look(settled=True))
             delay = full_jitter(work.failures, self._clock.uniform)
@@ -284,14 +281,14 @@ class Sender:
             case Halt():
                 self._finish(work, decision.finish, answer)
                 self.stop(stop_of(decision.cause, decision.answer, self._clock.wall_ms()))
+        self._halt.told(work)
+        if self._halt.stop is not None:
+            self.stop(self._halt.stop)
+        self._answers.ring()
 
     def _finish(self, work: Work, finish: Finish, answer: Answer | None = None) -> None:
         self._recorder.finished(work, finish, answer)
-        if finish.outcome in _ANSWERED and work.row.last is not None:
-            self._halt.ended(work.row.last, is_rejected=finish.outcome is Outcome.REJECTED)
-            if self._halt.reason is not None:
-                hint = "mend those rows or raise --halt; retry.csv has them all"
-                self.stop(Stop("halted", self._halt.reason, hint, again=Again.ONCE_MENDED))
+        work.outcome = finish.outcome
 
 
 def _unread() -> Finish:

@@ -20,9 +20,10 @@ class Work:
     """A row that is being worked on.
 
     ``spec`` is None for an orphan: an open attempt of a name that the inventory does not list. ``attempt`` is the
-    open attempt's id. ``failures`` in a row space the back-off. Times: ``due``, ``started`` and ``intended`` (when the
-    last intent was written) monotonic seconds, ``first_sent_at`` milliseconds since the epoch, ``waited_ms`` how long
-    the last send waited for its turn, from its intent to the limiter's permission.
+    open attempt's id. ``outcome``: once the row has ended. ``failures`` in a row space the back-off. Times: ``due``,
+    ``started`` and ``intended`` (when the last intent was written) monotonic seconds, ``first_sent_at`` milliseconds
+    since the epoch, ``waited_ms`` how long the last send waited for its turn, from its intent to the limiter's
+    permission.
     """
 
     seq: int
@@ -37,6 +38,7 @@ class Work:
     first_sent_at: int | None = None
     intended: float = 0.0
     waited_ms: int | None = None
+    outcome: Outcome | None = None
 
     def __lt__(self, other: Work) -> bool:
         return (self.due, self.seq) < (other.due, other.seq)

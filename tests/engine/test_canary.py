@@ -7,14 +7,26 @@ from collections.abc import Iterable
 
 from bulkjobs.dataflow.contract import Api
 from bulkjobs.dataflow.replies import Answer, Verdict
-from bulkjobs.engine.canary import SHAPES, Canaries, Shapes, refused
+from bulkjobs.engine.canary import SHAPES, Canaries, Shapes, are_awaited, refused
 from bulkjobs.engine.protocol import RowState
+from bulkjobs.engine.records import Outcome
+from bulkjobs.engine.work import Work
 
-REFUSED = RowState(1, last=Answer(Verdict.REJECTED, 400, "bad-parameter", "body: no type"))
-CREATED = RowState(1, last=Answer(Verdict.CREATED, 201))
-UNKNOWN = RowState(1, unknown=True, last=Answer(Verdict.UNKNOWN, 503))
-THROTTLED = RowState(last=Answer(Verdict.THROTTLED, 429))
-ABOUT_NAME = RowState(1, last=REFUSED.last, refusal=REFUSED.last)
+
+def canary(row: RowState, outcome: Outcome | None = None) -> Work:
+    return Work(0, "n0", None, row, outcome=outcome)
+
+
+NO = Answer(Verdict.REJECTED, 400, "bad-parameter", "body: no type")
+REFUSED = canary(RowState(1, last=NO), Outcome.REJECTED)
+CREATED = canary(RowState(1, last=Answer(Verdict.CREATED, 201)), Outcome.CREATED)
+UNKNOWN = canary(RowState(1, unknown=True, last=Answer(Verdict.UNKNOWN, 503)))
+THROTTLED = canary(RowState(last=Answer(Verdict.THROTTLED, 429)))
+DOUBTFUL = canary(RowState(1, last=NO, refusal=NO))
+NAME_FREE = canary(RowState(1, last=NO, looks=1), Outcome.REJECTED)
+NAME_TAKEN = canary(RowState(1, last=NO, refusal=NO, looks=1), Outcome.CONFLICT)
+NAME_DELETED = canary(RowState(1, last=NO, looks=1))
+SILENT = canary(RowState())
 
 
 def shapes(*shapes: str) -> Shapes:
@@ -81,6 +93,25 @@ def test_if_all_are_refused_the_message_says_what_the_service_said_and_which_con
 
 
 def test_only_refusals_stop_the_rest() -> None:
-    for other in (CREATED, UNKNOWN, THROTTLED, ABOUT_NAME, RowState()):
+    for other in (CREATED, UNKNOWN, THROTTLED, NAME_TAKEN, NAME_DELETED):
         assert refused([REFUSED, other], 9, Api.V2025_03) is None
     assert refused([], 9, Api.V2025_03) is None
+
+
+def test_the_rest_waits_for_an_answer_to_each() -> None:
+    for other in (REFUSED, CREATED, UNKNOWN, THROTTLED, DOUBTFUL):
+        assert are_awaited([other, SILENT])
+        assert not are_awaited([other, CREATED])
+    assert not are_awaited([])
+
+
+def test_a_refusal_that_may_be_about_the_name_is_waited_for_until_it_was_looked_up() -> None:
+    assert are_awaited([REFUSED, DOUBTFUL])
+    assert are_awaited([DOUBTFUL, DOUBTFUL])
+    assert not are_awaited([REFUSED, NAME_FREE])
+    assert refused([REFUSED, NAME_FREE], 9, Api.V2025_03) is not None
+
+
+def test_it_is_not_waited_for_if_the_rest_may_go_on_whatever_it_means() -> None:
+    for other in (CREATED, UNKNOWN, THROTTLED, NAME_TAKEN, NAME_DELETED):
+        assert not are_awaited([DOUBTFUL, other])

@@ -23,6 +23,7 @@ from bulkjobs.engine.protocol import (
     recognise,
     several,
     unresolved,
+    without_lookup,
 )
 from bulkjobs.engine.records import ChangeKind, Outcome
 
@@ -93,6 +94,15 @@ class TestWhatTheReportSays:
             Outcome.UNRESOLVED, http_status=503, code="timeout", message="no answer", is_open=True
         )
         assert unresolved(RowState(unknown=True)) == Finish(Outcome.UNRESOLVED, is_open=True)
+
+    def test_a_refusal_that_is_not_looked_up_stands_as_it_is_unless_a_job_of_ours_may_be_behind_it(self) -> None:
+        row, _ = on_answer(NEW, NAME_REFUSED)
+        assert without_lookup(row) == Finish(Outcome.REJECTED, http_status=400, code="bad-state", message="taken")
+        for before in (RowState(unknown=True), RowState(doubted=True)):
+            row, _ = on_answer(before, NAME_REFUSED)
+            assert without_lookup(row) == unresolved(row)
+        row, _ = on_answer(NEW, SILENT)
+        assert without_lookup(row) == unresolved(row)
 
     def test_what_ends_a_row_closes_its_intent_unless_it_says_otherwise(self) -> None:
         assert not Finish(Outcome.CREATED).is_open

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 import pytest
 
@@ -11,6 +12,8 @@ from .server import FaultServer
 from .wire_faults import gateway, service, status
 
 THROTTLED = gateway(410, "Throttled")
+TAKEN = service("bad-parameter", "name already exists")
+CROWD = [f"n{i:03}" for i in range(400)]
 
 
 class TestThrottles:
@@ -135,6 +138,65 @@ class TestRowsThatAreRefused:
         assert scene.server.creates("bravo") == 1
         assert ended.exit_code == 4
         await scene.again()
+
+
+class TestRefusalsThatMayBeAboutTheName:
+    """What a taken name gets is documented nowhere: such a refusal is looked up, and stops a crowd all the same."""
+
+    async def test_if_it_meets_the_first_jobs_and_nobody_has_their_names_the_rest_is_not_sent(
+        self, scene: Scene
+    ) -> None:
+        scene.write(CROWD)
+        scene.server.on("create", status(400, TAKEN), times=None)
+        ended = await scene.run(settle=0.5)
+        assert scene.server.creates() == 2
+        assert Counter(ended.outcomes()) == {"rejected": 2, "not_sent": 398}
+        assert ended.reason.startswith("2 of 2 first jobs were refused: bad-parameter: name already exists: 398 rows")
+        assert ended.exit_code == 5
+        await scene.again()
+
+    async def test_if_the_first_jobs_names_are_taken_the_rest_goes_on_once_that_is_known(self, scene: Scene) -> None:
+        scene.write(CROWD)
+        firsts = {CROWD[0], CROWD[-1]}
+        for name in firsts:
+            scene.server.on("create", status(400, TAKEN, made=True), name=name)
+        ended = await scene.run()
+        assert {name for name, row in ended.rows.items() if row["outcome"] == "existing"} == firsts
+        assert Counter(ended.outcomes()) == {"existing": 2, "created": 398}
+        await scene.again()
+
+    async def test_if_it_meets_the_crowd_it_stops_before_it_was_looked_up_and_leaves_nothing_open(
+        self, scene: Scene
+    ) -> None:
+        scene.write(CROWD)
+        scene.server.on("create", status(400, TAKEN), skip=2, times=None)
+        ended = await scene.run(settle=20.0, concurrency=4)
+        assert "rows were refused alike: HTTP 400 bad-parameter: name already exists" in ended.reason
+        counts = Counter(ended.outcomes())
+        assert counts["rejected"] == scene.server.creates() - 2 < 40
+        assert counts["created"] == 2
+        assert counts["not_sent"] == 400 - counts["rejected"] - 2
+        assert ended.exit_code == 5
+        assert ended["n001"]["error"] == "name already exists"
+        await scene.again()
+
+    async def test_one_row_of_which_it_is_not_known_is_rejected_once_nobody_has_its_name(self, scene: Scene) -> None:
+        scene.server.on("create", status(400, TAKEN), name="bravo", times=None)
+        ended = await scene.run()
+        assert ended.outcomes() == ["created", "rejected", "created", "created", "created"]
+        assert ended["bravo"]["error"] == "name already exists"
+        assert ended.exit_code == 4
+        await scene.again()
+
+    @pytest.mark.parametrize(
+        "said", ["bucketName is not valid", "connection does not exist", "duplicate field in fieldList"]
+    )
+    async def test_what_only_mentions_a_name_stops_the_rest_at_once(self, scene: Scene, said: str) -> None:
+        scene.write(CROWD)
+        scene.server.on("create", status(400, service("bad-parameter", said)), times=None)
+        ended = await scene.run(settle=20.0)
+        assert scene.server.creates() == 2
+        assert Counter(ended.outcomes()) == {"rejected": 2, "not_sent": 398}
 
 
 class TestRedirects:
