@@ -23,7 +23,8 @@ from bulkjobs.inventory.reader import InventoryFile
 class Feeding:
     """``positions``: rows of the whole inventory. ``stop`` ends the run.
 
-    ``settled``: when attempts of earlier runs may be looked up, monotonic seconds.
+    ``settled``: when attempts of earlier runs may be looked up, monotonic seconds. ``refused_before``: digests of
+    definitions that the service refused in earlier runs.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Feeding:
         api: Api,
         positions: int,
         settled: float,
+        refused_before: Collection[bytes] = (),
     ) -> None:
         self._files = files
         self._expander = expander
@@ -51,6 +53,7 @@ class Feeding:
         self._api = api
         self._positions = positions
         self._settled = settled
+        self._refused_before = refused_before
 
     async def run(self, moment: Moment, canaries: Collection[int], *, looks_first: bool) -> None:
         """Canaries first, then all. ``looks_first``: each row is looked up by name before its create."""
@@ -107,6 +110,7 @@ class Feeding:
     async def _hand_over(self, row: PlannedRow, spec: JobSpec, step: Step, looks_first: bool) -> None:
         state = RowState(unknown=row.open_attempt is not None, change=row.open_change)
         work = Work(row.seq, row.name, spec, state, row.open_attempt, step.listed)
+        work.refused_before = spec.digest in self._refused_before
         match step.action:
             case Action.SEND if not looks_first:
                 await self._sender.feed(work)

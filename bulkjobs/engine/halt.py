@@ -26,6 +26,9 @@ class HaltWatch:
     One and the same refusal of nine rows in ten stops it before the rule does: it is not about those rows. A refusal
     that waits for its lookup counts for that, until it turns out to be another's job. Only ``--halt 100%`` goes on
     whatever is refused.
+
+    A row that an earlier run saw refused counts for nothing: it tells nothing new. Such rows may be all that is left,
+    or come first, and would stop every run where the last one stopped.
     """
 
     rule: HaltRule
@@ -41,7 +44,7 @@ class HaltWatch:
             self._answered -= 1
             self._alike[self._doubtful.pop(work.seq)] -= 1
         answer = work.row.last
-        if answer is None:
+        if answer is None or work.refused_before:
             return
         if work.outcome is Outcome.CREATED or work.outcome is Outcome.ADOPTED:
             self._answered += 1
@@ -55,24 +58,29 @@ class HaltWatch:
     def _refused(self, answer: Answer) -> None:
         self._answered += 1
         self._alike[_said(answer)] += 1
-        reason = self._judge(answer)
-        if reason is not None and self.stop is None:
-            self.stop = Stop("halted", reason, "mend those rows or raise --halt; retry.csv has them all")
+        if self.stop is None:
+            self.stop = self._judge(answer)
 
-    def _judge(self, answer: Answer) -> str | None:
+    def _judge(self, answer: Answer) -> Stop | None:
         said = f"HTTP {answer.http_status}" + (f" {answer.code}" if answer.code else "") + f": {answer.message}"
         if self.rule.count is not None and self._rejected >= self.rule.count:
             many = f"{counted(self._rejected, 'row')} {'was' if self._rejected == 1 else 'were'} rejected"
-            return f"{many} (--halt {self.rule}), the last with {said}"
+            return _stop(f"{many} (--halt {self.rule}), the last with {said}", "raise --halt")
         if self._answered < FIRST or self.rule.percent == 100:
             return None
         alike = self._alike[_said(answer)]
         if alike >= _NEARLY_ALL * self._answered:
-            return f"{alike:,} of the first {self._answered:,} rows were refused alike: {said}"
+            many = f"{alike:,} of the first {self._answered:,} rows were refused alike"
+            return _stop(f"{many}: {said}", "go on whatever is refused with --halt 100%")
         if self.rule.percent is not None and self._rejected > self.rule.percent / 100 * self._answered:
             share = f"{self._rejected:,} of {self._answered:,} rows were rejected"
-            return f"{share} (--halt {self.rule}), the last with {said}"
+            return _stop(f"{share} (--halt {self.rule}), the last with {said}", "raise --halt")
         return None
+
+
+def _stop(reason: str, otherwise: str) -> Stop:
+    hint = f"mend those rows or {otherwise}; retry.csv has them all; unchanged, they count no more in the next run"
+    return Stop("halted", reason, hint)
 
 
 def _said(answer: Answer) -> _Said:

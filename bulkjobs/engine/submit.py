@@ -101,6 +101,7 @@ class Submit:
         self._api = equipment.client.contract.api
         self._client = equipment.client
         self._canaries: list[int] = []
+        self._refused_before: set[bytes] = set()
         self._stopped = asyncio.Event()
         self._looks_first = False  # few rows to send, many pages: each is looked up by name before its create
         self._drains_itself = False  # once sending, a stop lets the sender finish what is on its way
@@ -183,6 +184,7 @@ class Submit:
             api=self._api,
             positions=self._checking.positions,
             settled=self._begun + self._settings.settle,
+            refused_before=self._refused_before,
         )
 
     def _set_deadline(self) -> asyncio.Task[None]:
@@ -216,12 +218,12 @@ class Submit:
         moment = Moment(self._clock.wall_ms(), self._settings.settle)
         actions = dict.fromkeys(Action, 0)
         canaries = Canaries(self._checking.shapes)
-        rejected = self._pending.rejected_before()
+        self._refused_before = self._pending.refused()
         for first in range(0, self._checking.positions, _CHUNK):
             for row in self._pending.unfinished(first, _CHUNK):
                 step = step_of(row, moment)
                 actions[step.action] += 1
-                if step.action is Action.SEND and row.name not in rejected:
+                if step.action is Action.SEND and row.digest not in self._refused_before:
                     canaries.offer(row.seq)  # a row that was refused before says nothing of the others
                 if step.finish is not None and self._is_final(step.finish):
                     self._recorder.row(row.seq, step.finish)

@@ -20,10 +20,10 @@ class Work:
     """A row that is being worked on.
 
     ``spec`` is None for an orphan: an open attempt of a name that the inventory does not list. ``attempt`` is the
-    open attempt's id. ``outcome``: once the row has ended. ``failures`` in a row space the back-off. Times: ``due``,
-    ``started`` and ``intended`` (when the last intent was written) monotonic seconds, ``first_sent_at`` milliseconds
-    since the epoch, ``waited_ms`` how long the last send waited for its turn, from its intent to the limiter's
-    permission.
+    open attempt's id. ``outcome``: once the row has ended. ``refused_before``: in an earlier run, with this very
+    definition. ``failures`` in a row space the back-off. Times: ``due``, ``started`` and ``intended`` (when the last
+    intent was written) monotonic seconds, ``first_sent_at`` milliseconds since the epoch, ``waited_ms`` how long the
+    last send waited for its turn, from its intent to the limiter's permission.
     """
 
     seq: int
@@ -39,6 +39,7 @@ class Work:
     intended: float = 0.0
     waited_ms: int | None = None
     outcome: Outcome | None = None
+    refused_before: bool = False
 
     def __lt__(self, other: Work) -> bool:
         return (self.due, self.seq) < (other.due, other.seq)

@@ -82,6 +82,32 @@ def test_only_what_the_service_did_with_a_create_counts() -> None:
     assert "18 of the first 20" in str(told(rule, *others, *many(refused, FIRST - 2)))
 
 
+def test_a_row_that_an_earlier_run_saw_refused_tells_nothing_new() -> None:
+    again = many(refused, 500)
+    for work in again:
+        work.refused_before = True
+    for rule in (HaltRule(), HaltRule(percent=99.0), HaltRule(count=1, percent=None)):
+        assert told(rule, *again) is None
+        assert told(rule, *again, *many(refused, FIRST)) is not None
+
+
+@pytest.mark.parametrize(
+    ("rule", "way"),
+    [
+        (HaltRule(count=3, percent=None), "or raise --halt;"),
+        (HaltRule(), "or go on whatever is refused with --halt 100%;"),
+        (HaltRule(percent=90.0), "or go on whatever is refused with --halt 100%;"),
+    ],
+)
+def test_what_is_said_to_do_is_what_gets_on(rule: HaltRule, way: str) -> None:
+    watch = HaltWatch(rule)
+    for work in many(refused, FIRST):
+        watch.told(work)
+    assert watch.stop is not None
+    assert watch.stop.hint is not None
+    assert way in watch.stop.hint
+
+
 class TestRefusalsThatMayBeAboutTheName:
     def test_they_stop_the_run_before_they_are_looked_up_if_they_are_nearly_everything(self) -> None:
         rule = HaltRule(percent=99.0)

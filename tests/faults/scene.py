@@ -101,7 +101,7 @@ class Scene:
         clock: Clock | None = None,
         on_start: Callable[[Submit, str], None] | None = None,
         check: bool = True,
-        **changes: float,
+        **changes: object,
     ) -> Ended:
         """``submit`` through the library, once, then the agreement of journal, report and truth."""
         self.runs += 1
@@ -112,7 +112,7 @@ class Scene:
                     [self.inventory],
                     self.target(),
                     Places(self.state, self.reports, f"run{self.runs}"),
-                    replace(settings, **changes),  # type: ignore[arg-type]  # floats are what the settings take
+                    replace(settings, **changes),  # type: ignore[arg-type]  # each is what its setting takes
                     clock=clock or quick_clock(self.runs * 3),
                     log=make_log(log, kind, "debug", run=f"run{self.runs}"),
                     on_start=on_start,

@@ -49,7 +49,7 @@ async def test_what_a_killed_process_learned_of_the_rate_is_where_the_next_one_s
     await scene.finish(process)
     starts: list[float] = []
     scene.server.heal()
-    await scene.run(rate=None, on_start=lambda run, _: starts.append(run.tally.rate))  # type: ignore[arg-type]
+    await scene.run(rate=None, on_start=lambda run, _: starts.append(run.tally.rate))
     assert starts[0] == pytest.approx(5, rel=0.01), "a fifth answer in one second was more than was known before"
 
 

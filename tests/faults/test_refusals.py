@@ -7,6 +7,8 @@ from collections import Counter
 
 import pytest
 
+from bulkjobs.settings import HaltRule
+
 from .scene import Scene
 from .server import FaultServer
 from .wire_faults import gateway, service, status
@@ -138,6 +140,37 @@ class TestRowsThatAreRefused:
         assert scene.server.creates("bravo") == 1
         assert ended.exit_code == 4
         await scene.again()
+
+
+class TestRunningAgainAfterAHalt:
+    """Every fifth of 200 rows is refused, again and again."""
+
+    ROWS, BAD = CROWD[:200], CROWD[4:200:5]
+
+    @pytest.fixture
+    def refusing(self, scene: Scene) -> Scene:
+        scene.write(self.ROWS)
+        for name in self.BAD:
+            scene.server.on("create", status(400, service("bad-parameter", "no such bucket")), name=name, times=None)
+        return scene
+
+    async def test_it_goes_on_until_every_row_has_its_end(self, refusing: Scene) -> None:
+        made = []
+        for _ in range(3):
+            ended = await refusing.run(halt=HaltRule(count=20, percent=None), concurrency=1)
+            made.append(sum(refusing.server.truth.live(name) != [] for name in self.ROWS))
+        assert ended.exit_code == 4
+        assert Counter(ended.outcomes()) == {"existing": made[1], "created": 160 - made[1], "rejected": 40}
+        assert made[0] < made[1] < made[2] == 160
+        await refusing.again()
+
+    @pytest.mark.parametrize("rule", [HaltRule(), HaltRule(percent=50.0), HaltRule(count=50, percent=None)])
+    async def test_rows_that_were_refused_before_stop_no_run(self, refusing: Scene, rule: HaltRule) -> None:
+        await refusing.run(halt=HaltRule(percent=100.0))
+        ended = await refusing.run(halt=rule)
+        assert (ended.exit_code, ended.reason) == (4, "")
+        assert Counter(ended.outcomes()) == {"existing": 160, "rejected": 40}
+        await refusing.again()
 
 
 class TestRefusalsThatMayBeAboutTheName:

@@ -122,10 +122,13 @@ class Pending:
             found.setdefault(name, []).append(ListedJob(job_id, name, status, updated_date))
         return found
 
-    def rejected_before(self) -> set[str]:
-        """Names of this scope whose create was rejected in some run."""
-        sql = "SELECT DISTINCT name FROM attempts WHERE scope = ? AND verdict = 'rejected'"
-        return {name for (name,) in self._journal.ask(sql, self._journal.scope)}
+    def refused(self) -> set[bytes]:
+        """Digests of the definitions that this scope's service refused to create, in any run; each has its name in it.
+
+        A row that was edited since has another.
+        """
+        sql = "SELECT DISTINCT digest FROM attempts WHERE scope = ? AND verdict = 'rejected' AND kind = 'create'"
+        return {digest for (digest,) in self._journal.ask(sql, self._journal.scope)}
 
     def rows_between(self, first: int, count: int) -> list[int]:
         """The places of the rows of the current run that have no outcome yet."""
