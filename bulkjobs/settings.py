@@ -55,9 +55,9 @@ class Settings:
     list. ``max_attempts``: sends of one row that may have reached the service. ``patience``: how long the service
     may give no answer, or refuse everything for its rate, before the run ends unfinished; ``first_patience``: how long
     it may give none when it never gave one.
-    ``canary``: rows that are created first beyond one of each shape; None: for a crowd only. ``deadline``: seconds
-    from the start after which nothing is waited for any more: what is on its way then is of unknown end.
-    ``max_jobs``: creates that a plan may have.
+    ``canary``: rows that are created first beyond one of each shape, two in all at least; None: 0, before a crowd only.
+    ``deadline``: seconds from the start after which nothing is waited for any more: what is on its way then is of
+    unknown end. ``max_jobs``: creates that a plan may have.
     ``namespace``: whose names these are, for pruning; None: the inventory's (``namespace_of``).
     """
 

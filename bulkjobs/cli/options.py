@@ -188,12 +188,13 @@ budget = _together(
         "--halt",
         Halt(),
         str(_settings.halt),
-        "Stop when so many rows are rejected; a percentage counts after 20 rows; 100% never stops.",
+        "Stop when so many rows are rejected; a percentage counts after 20 rows; with 100% only --canary stops.",
     ),
     option(
         "--canary",
         type=click.IntRange(0),
-        help="Rows to create first, beyond one of each shape.  [default: automatic, for more than 20 creates]",
+        help="Rows to create first, beyond one of each shape; two in all at least. Nothing follows if all are"
+        " refused.  [default: 0, before more than 20 creates only]",
     ),
     option(
         "--deadline",

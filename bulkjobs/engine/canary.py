@@ -71,8 +71,9 @@ class Canaries:
     def chosen(self, more: int) -> list[int]:
         """Those to create first: the first of each shape, and ``more``; two at least.
 
-        Those beyond the shapes' lie far apart, since a mistake often spoils many rows in a row, but in the first tenth
-        or so: the inventory has to be read up to them before anything else is sent, and then again.
+        Two, since one may be refused for a mistake of its own. Those beyond the shapes' lie far apart, since a mistake
+        often spoils many rows in a row, but in the first tenth or so: the inventory has to be read up to them before
+        anything else is sent, and then again.
         """
         chosen = set(self._first.values())
         wanted = min(max(len(chosen) + more, 2), self._rows)

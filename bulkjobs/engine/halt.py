@@ -25,7 +25,7 @@ class HaltWatch:
 
     One and the same refusal of nine rows in ten stops it before the rule does: it is not about those rows. A refusal
     that waits for its lookup counts for that, until it turns out to be another's job. Only ``--halt 100%`` goes on
-    whatever is refused.
+    whatever is refused; canaries are not its affair (``canary``).
 
     A row that an earlier run saw refused counts for nothing: it tells nothing new. Such rows may be all that is left,
     or come first, and would stop every run where the last one stopped.

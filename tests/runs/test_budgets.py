@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
+
 from bulkjobs.dataflow.contract import Api, Contract
 from bulkjobs.engine.work import Again
 from bulkjobs.errors import ExitCode
@@ -27,6 +29,28 @@ async def test_a_service_that_refuses_the_first_jobs_gets_no_more_of_them(begin:
     ended = await world.run(rows(500), contract=Contract(Api.V2026_09))
     assert ended.result.exit_code is ExitCode.OK
     assert len(world.names()) == 500
+
+
+@pytest.mark.parametrize(("more", "sent"), [(None, 2), (0, 2), (1, 2), (2, 3)])
+async def test_of_one_shape_two_go_first_or_as_many_more_as_asked_and_only_their_refusal_stops_a_run_at_100_percent(
+    begin: Begin, more: int | None, sent: int
+) -> None:
+    world = await begin(api="2026-09")
+    ended = await world.run(rows(30), canary=more, halt=HaltRule(percent=100.0))
+    assert world.sandbox.traffic.requests["createJob"] == sent
+    assert ended.result.exit_code is ExitCode.NOT_FINISHED
+    assert ended.result.stop is not None
+    assert ended.result.stop.reason.startswith(f"{sent} of {sent} first jobs were refused: ")
+
+
+@pytest.mark.parametrize(("more", "sent"), [(None, 20), (0, 2)])
+async def test_a_few_rows_answer_for_themselves_unless_canaries_are_asked_for(
+    begin: Begin, more: int | None, sent: int
+) -> None:
+    world = await begin(api="2026-09")
+    ended = await world.run(rows(20), canary=more, halt=HaltRule(percent=100.0))
+    assert world.sandbox.traffic.requests["createJob"] == sent
+    assert ended.summary["counts"]["rejected"] == sent
 
 
 async def test_one_row_of_every_shape_goes_before_the_crowd_and_more_if_asked(begin: Begin) -> None:
