@@ -48,6 +48,6 @@ async def keep_deadline(
     reason = f"sending stopped {left:.3g} s before --deadline {deadline:g}s, to wait for what is on its way"
     if left <= 0:
         reason = f"--deadline {deadline:g}s is over"
-    stop(Stop("halted", reason, "run the same command again: it goes on"))
+    stop(Stop("halted", reason, "run the same command again: it goes on", is_rule=True))
     await clock.sleep(max(0.0, end - clock.monotonic()))
     give_up()

@@ -90,7 +90,7 @@ class Feeding:
             reason = refused(works, self._tally.to_send - len(works), self._api)
             if reason is not None:
                 hint = "mend what the service objects to, then run the same command again"
-                self._stop(Stop("halted", reason, hint, again=Again.ONCE_MENDED))
+                self._stop(Stop("halted", reason, hint, again=Again.ONCE_MENDED, is_rule=True))
 
     async def _feed_rows(self, moment: Moment, fed: set[int], looks_first: bool) -> None:
         first = 0

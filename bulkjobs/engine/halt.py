@@ -80,7 +80,7 @@ class HaltWatch:
 
 def _stop(reason: str, otherwise: str) -> Stop:
     hint = f"mend those rows or {otherwise}; retry.csv has them all; unchanged, they count no more in the next run"
-    return Stop("halted", reason, hint)
+    return Stop("halted", reason, hint, is_rule=True)
 
 
 def _said(answer: Answer) -> _Said:

@@ -269,6 +269,10 @@ class Reconcile(Submit):
 
     # Close
 
+    def _is_complete(self) -> bool:
+        counts = self.plan.rows.counts if self.plan is not None else None
+        return counts is not None and not (counts[Action.UPDATE] or counts[Action.DELETE]) and super()._is_complete()
+
     def _exit_code(self, stop: Stop | None) -> ExitCode:
         if self._refusal is not None:
             return self._refusal.exit_code

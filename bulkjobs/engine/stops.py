@@ -1,7 +1,8 @@
-"""Why the service ends a run, in people's words, with what to do about it. Pure."""
+"""Why a run ends early, in people's words, with what to do about it. Pure."""
 
 from __future__ import annotations
 
+from bulkjobs.counted import counted
 from bulkjobs.dataflow.replies import Answer, Cause
 from bulkjobs.engine.work import Stop
 
@@ -12,6 +13,14 @@ _MEANING = {
     Cause.CERTIFICATE: ("the server's certificate is not valid", "check --endpoint; TLS is always verified"),
     Cause.QUOTA: ("the quota of the day or month is used up", "run the same command again when it is renewed"),
 }
+
+
+class TooMany(Exception):
+    """The plan has more creates than it may have."""
+
+    def __init__(self, planned: int, permitted: int) -> None:
+        super().__init__(f"the plan has {counted(planned, 'job')} to create, more than --max-jobs {permitted:,}")
+        self.planned = planned
 
 
 _CLOCK_TOLERANCE = 300

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 
-from bulkjobs.counted import counted
 from bulkjobs.engine.backoff import RetryBudget
 from bulkjobs.engine.canary import CROWD, Canaries
 from bulkjobs.engine.checked_rows import CheckedRows
@@ -28,7 +27,7 @@ from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.reader import Fatal, Unreadable
 from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.sender import Sender
-from bulkjobs.engine.stops import stop_of
+from bulkjobs.engine.stops import TooMany, stop_of
 from bulkjobs.engine.traffic import WINDOW
 from bulkjobs.engine.work import Again, Stop
 from bulkjobs.errors import BulkJobsError, ExitCode
@@ -39,14 +38,6 @@ from bulkjobs.settings import namespace_of
 
 _CHUNK = 2_000
 _AUTO_AHEAD = 500.0  # sends a second for which intents are written ahead while the rate is not known
-
-
-class TooMany(Exception):
-    """The plan has more creates than it may have."""
-
-    def __init__(self, planned: int, permitted: int) -> None:
-        super().__init__(f"the plan has {counted(planned, 'job')} to create, more than --max-jobs {permitted:,}")
-        self.planned = planned
 
 
 class Submit:
@@ -273,6 +264,8 @@ class Submit:
     async def _close(self, stop: Stop | None, survey: Survey) -> Result:
         await self._recorder.durable()
         self._count_the_rest()
+        if stop is not None and stop.is_rule and self._is_complete():
+            stop = None
         exit_code = self._exit_code(stop)
         state = "finished" if stop is None else stop.state
         reason = stop.reason if stop is not None else None
@@ -281,6 +274,11 @@ class Submit:
             self._journal.learn(learned)
         self._journal.end_run(state, reason, exit_code, self._facts(), self._clock.wall_ms())
         return Result(exit_code, stop, survey.problems, survey.errors, survey.warnings)
+
+    def _is_complete(self) -> bool:
+        """Whether the run has nothing left to do: every row, and every attempt of an earlier run, has its end."""
+        ends = self.tally.outcomes
+        return not (ends[Outcome.NOT_SENT] or ends[Outcome.UNRESOLVED] or self._pending.open_attempts_elsewhere())
 
     def _exit_code(self, stop: Stop | None) -> ExitCode:
         return exit_code_of(self.tally, stop)

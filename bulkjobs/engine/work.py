@@ -135,10 +135,14 @@ class Again(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a run ends early. ``state`` is the run's, ``cause`` the service's, if it was the service."""
+    """Why a run ends early. ``state`` is the run's, ``cause`` the service's, if it was the service.
+
+    ``is_rule``: only so that no more is sent (canary, halt rule, deadline); means nothing once all has ended anyway.
+    """
 
     state: str
     reason: str
     hint: str | None = None
     cause: Cause | None = None
     again: Again = Again.GOES_ON
+    is_rule: bool = False

@@ -15,6 +15,7 @@ from .wire_faults import gateway, service, status
 
 THROTTLED = gateway(410, "Throttled")
 TAKEN = service("bad-parameter", "name already exists")
+REFUSED = status(400, service("bad-parameter", "no such bucket"))
 CROWD = [f"n{i:03}" for i in range(400)]
 
 
@@ -151,7 +152,7 @@ class TestRunningAgainAfterAHalt:
     def refusing(self, scene: Scene) -> Scene:
         scene.write(self.ROWS)
         for name in self.BAD:
-            scene.server.on("create", status(400, service("bad-parameter", "no such bucket")), name=name, times=None)
+            scene.server.on("create", REFUSED, name=name, times=None)
         return scene
 
     async def test_it_goes_on_until_every_row_has_its_end(self, refusing: Scene) -> None:
@@ -171,6 +172,33 @@ class TestRunningAgainAfterAHalt:
         assert (ended.exit_code, ended.reason) == (4, "")
         assert Counter(ended.outcomes()) == {"existing": 160, "rejected": 40}
         await refusing.again()
+
+
+class TestAHaltWithAttemptsThatAreStillOpen:
+    """With all rows ended such a run would be finished; so it ends early, and the next one settles them."""
+
+    ONE = HaltRule(count=1, percent=None)
+
+    async def test_of_a_row(self, scene: Scene) -> None:
+        scene.write(["alpha", "bravo"])
+        scene.server.on("create", status(500, gateway(900), made=True), name="alpha")
+        scene.server.on("create", REFUSED, name="bravo")
+        ended = await scene.run(settle=20.0, halt=self.ONE, concurrency=1)
+        assert (ended.outcomes(), ended.exit_code) == (["unresolved", "rejected"], 6)
+        assert ended.reason.startswith("1 row was rejected")
+        await scene.again()
+
+    async def test_of_a_name_that_is_listed_no_more(self, scene: Scene) -> None:
+        scene.write(["alpha"])
+        scene.server.on("create", status(500, gateway(900), made=True), name="alpha")
+        scene.server.on("lookup", status(401, gateway(200)), times=None)
+        await scene.run()
+        scene.server.heal()
+        scene.write(["bravo"])
+        scene.server.on("create", REFUSED, name="bravo")
+        ended = await scene.run(settle=20.0, halt=self.ONE, check=False)  # there is a job that no row asked for
+        assert ended.exit_code == 5
+        assert ended.reason.startswith("1 row was rejected")
 
 
 class TestRefusalsThatMayBeAboutTheName:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from bulkjobs.engine.planned import Action
 from bulkjobs.engine.work import Stop
 from bulkjobs.errors import ExitCode, UsageError
 from bulkjobs.sandbox.errors import Refusal as Refused
-from bulkjobs.sandbox.errors import gateway, unauthenticated
+from bulkjobs.sandbox.errors import bad_parameter, gateway, unauthenticated
 from bulkjobs.sandbox.jobs import edited_job
+from bulkjobs.settings import HaltRule
 
-from .world import World, first
+from .world import _SETTINGS, World, first
 
 INTERRUPT = Stop("interrupted", "Ctrl-C")
 THREE = {"alpha": "1", "bravo": "1", "charlie": "1"}
@@ -70,6 +72,29 @@ def replying(world: World, monkeypatch: pytest.MonkeyPatch, call: str, name: str
         return real(which, *rest)
 
     monkeypatch.setattr(operations, call, refuses)
+
+
+@pytest.mark.parametrize("change", [None, "update", "delete"])
+def test_a_halt_with_the_last_create_ends_a_run_early_only_if_there_was_something_to_change(
+    world: World, monkeypatch: pytest.MonkeyPatch, change: str | None
+) -> None:
+    world.reconcile()
+    if change == "update":
+        world.values["alpha"] = "2"
+    elif change == "delete":
+        del world.values["alpha"]
+    world.values["delta"] = "1"
+
+    def refuses(*_: Any) -> Any:
+        raise bad_parameter("no such bucket")
+
+    monkeypatch.setattr(world.console.operations, "create", refuses)
+    monkeypatch.setattr("tests.reconcile.world._SETTINGS", replace(_SETTINGS, halt=HaltRule(count=1, percent=None)))
+    ended = world.reconcile()
+    assert outcomes(world)["delta"] == "rejected"
+    assert (ended.stop is None) is (change is None)
+    assert ended.exit_code is (ExitCode.NEEDS_DECISION if change is None else ExitCode.NOT_FINISHED)
+    assert world.seen() == THREE
 
 
 class TestConsent:

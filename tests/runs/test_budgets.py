@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,37 @@ async def test_a_deadline_ends_the_run_in_time_and_the_next_goes_on(begin: Begin
     assert ended.summary["counts"]["created"] == made
     ended = await world.run(rows(200))
     assert (ended.result.exit_code, len(world.names())) == (ExitCode.OK, 200)
+
+
+class TestARuleThatStopsARunWithNothingLeft:
+    """Every row has an end of its own, so the run is finished, whatever would have stopped it."""
+
+    @staticmethod
+    def is_finished(ended: Any, **counts: int) -> bool:
+        assert {outcome: count for outcome, count in ended.summary["counts"].items() if count} == counts
+        assert ended.summary["state"] == "finished"
+        return ended.result.stop is None and ended.result.exit_code is ExitCode.NEEDS_DECISION
+
+    async def test_the_halt_rule(self, begin: Begin) -> None:
+        world = await begin()
+        crowd = rows(8)
+        crowd[-1]["prefix"] = crowd[-1]["target_prefix"] = "x" * 600_000
+        ended = await world.run(crowd, concurrency=1, halt=HaltRule(count=1, percent=None))
+        assert self.is_finished(ended, created=7, rejected=1)
+
+    async def test_one_and_the_same_refusal_of_twenty_rows(self, begin: Begin) -> None:
+        world = await begin(api="2026-09")
+        assert self.is_finished(await world.run(rows(20)), rejected=20)
+
+    async def test_canaries_that_are_all_there_is(self, begin: Begin) -> None:
+        world = await begin(api="2026-09")
+        assert self.is_finished(await world.run(rows(2), canary=0), rejected=2)
+
+    async def test_a_deadline_that_comes_while_the_last_are_on_their_way(self, begin: Begin) -> None:
+        world = await begin(latency=1.0)
+        ended = await world.run(rows(2), deadline=4.0, timeout=2.4)  # at 2 s, when they have been sent for 1 s
+        assert ended.summary["counts"]["created"] == 2
+        assert (ended.result.stop, ended.result.exit_code) == (None, ExitCode.OK)
 
 
 async def test_a_plan_that_is_larger_than_expected_sends_nothing(begin: Begin) -> None:
