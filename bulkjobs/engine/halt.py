@@ -79,7 +79,7 @@ class HaltWatch:
 
 
 def _stop(reason: str, otherwise: str) -> Stop:
-    hint = f"mend those rows or {otherwise}; retry.csv has them all; unchanged, they count no more in the next run"
+    hint = f"mend those rows (retry.csv has them), {otherwise}, or run again: what was refused does not count again"
     return Stop("halted", reason, hint, is_rule=True)
 
 

@@ -94,9 +94,9 @@ def test_a_row_that_an_earlier_run_saw_refused_tells_nothing_new() -> None:
 @pytest.mark.parametrize(
     ("rule", "way"),
     [
-        (HaltRule(count=3, percent=None), "or raise --halt;"),
-        (HaltRule(), "or go on whatever is refused with --halt 100%;"),
-        (HaltRule(percent=90.0), "or go on whatever is refused with --halt 100%;"),
+        (HaltRule(count=3, percent=None), ", raise --halt, or run again"),
+        (HaltRule(), ", go on whatever is refused with --halt 100%, or run again"),
+        (HaltRule(percent=90.0), ", go on whatever is refused with --halt 100%, or run again"),
     ],
 )
 def test_what_is_said_to_do_is_what_gets_on(rule: HaltRule, way: str) -> None:
