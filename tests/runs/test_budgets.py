@@ -83,7 +83,7 @@ async def test_so_many_rejected_rows_stop_the_run(begin: Begin) -> None:
     assert ended.result.exit_code is ExitCode.NOT_FINISHED
     assert ended.result.stop is not None
     assert ended.result.stop.reason.startswith("5 rows were rejected (--halt 5), the last with HTTP 413 430: ")
-    assert ended.result.stop.again is Again.ONCE_MENDED
+    assert ended.result.stop.again is Again.GOES_ON
     counts = ended.summary["counts"]
     assert (counts["rejected"], counts["created"]) == (5, 31)  # the last row was a canary
     ended = await world.run(crowd, halt=HaltRule(percent=100.0))
