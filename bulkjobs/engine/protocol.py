@@ -177,17 +177,6 @@ def unresolved(row: RowState) -> Finish:
     return replace(_finish(Outcome.UNRESOLVED, row.last), is_open=True)
 
 
-def without_lookup(row: RowState) -> Finish:
-    """How a row ends that cannot be looked up in this run.
-
-    A refusal stands as it is: it made no job, so none of ours can be behind the name, and the next run lists it
-    anyway. Only where an attempt of unknown end may have made one is the row unresolved.
-    """
-    if row.refusal is not None and not (row.unknown or row.doubted):
-        return _finish(Outcome.REJECTED, row.refusal)
-    return unresolved(row)
-
-
 def recognise(match: Match, *, unknown: bool, change: ChangeKind | None = None) -> Finish:
     """The one live job of the name, compared. ``unknown``: an attempt of ours (``change``) has no known end."""
     outcome, code, message = Outcome.EXISTING, None, None

@@ -31,7 +31,7 @@ from bulkjobs.engine.protocol import (
     on_answer,
     on_lookup,
     orphan_without_job,
-    without_lookup,
+    unresolved,
 )
 from bulkjobs.engine.rate_control import RateControl
 from bulkjobs.engine.reader import Fatal, Reader
@@ -169,7 +169,7 @@ class Sender:
 
     def _finish_unsent(self, work: Work) -> None:
         if work.attempt is not None:
-            self._finish(work, without_lookup(work.row))
+            self._finish(work, unresolved(work.row))
         elif work.spec is not None:
             last = work.row.last
             message = last.message if last is not None else None
@@ -246,7 +246,7 @@ class Sender:
         if not seen.complete:
             work.failures += 1
             if work.failures > self._max_attempts:
-                finish = without_lookup(work.row) if work.attempt is not None else _unread()
+                finish = unresolved(work.row) if work.attempt is not None else _unread()
                 self._recorder.looked(work, seen, finish)
                 self._carry_out(work, finish)
                 return

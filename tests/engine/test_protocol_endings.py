@@ -23,7 +23,6 @@ from bulkjobs.engine.protocol import (
     recognise,
     several,
     unresolved,
-    without_lookup,
 )
 from bulkjobs.engine.records import ChangeKind, Outcome
 
@@ -95,14 +94,11 @@ class TestWhatTheReportSays:
         )
         assert unresolved(RowState(unknown=True)) == Finish(Outcome.UNRESOLVED, is_open=True)
 
-    def test_a_refusal_that_is_not_looked_up_stands_as_it_is_unless_a_job_of_ours_may_be_behind_it(self) -> None:
+    def test_a_refusal_that_may_be_about_the_name_is_no_rejection_before_it_was_looked_up(self) -> None:
         row, _ = on_answer(NEW, NAME_REFUSED)
-        assert without_lookup(row) == Finish(Outcome.REJECTED, http_status=400, code="bad-state", message="taken")
-        for before in (RowState(unknown=True), RowState(doubted=True)):
-            row, _ = on_answer(before, NAME_REFUSED)
-            assert without_lookup(row) == unresolved(row)
-        row, _ = on_answer(NEW, SILENT)
-        assert without_lookup(row) == unresolved(row)
+        assert unresolved(row) == Finish(
+            Outcome.UNRESOLVED, http_status=400, code="bad-state", message="taken", is_open=True
+        )
 
     def test_what_ends_a_row_closes_its_intent_unless_it_says_otherwise(self) -> None:
         assert not Finish(Outcome.CREATED).is_open
