@@ -68,3 +68,10 @@ def test_the_last_that_was_dealt_with_stays_it_though_nothing_is_forgotten_since
     strays.forget()
     strays.refused()
     assert strays.density(with_dealt=True)[0] > 5.0
+
+
+def test_without_a_refusal_or_once_all_are_dealt_with_nothing_is_refused() -> None:
+    assert Strays().density() == (0.0, 0.0)
+    strays = seen(0, 0, 0)
+    strays.forget()
+    assert strays.density(with_dealt=True) == (0.0, 0.0)
