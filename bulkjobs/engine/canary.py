@@ -24,18 +24,21 @@ _OTHER = 255
 
 
 class Shapes:
-    """The shape of every row: its node types and data types, which is what a service may take or not."""
+    """The shape of every row: its node types and data types, which is what a service may take or not.
 
-    def __init__(self) -> None:
+    ``numbers``: a number for the shape of each row, one for all beyond those that are told apart.
+    """
+
+    def __init__(self, numbers: array[int] | None = None) -> None:
         self._known: dict[Hashable, int] = {}
-        self._of_rows = array("B")
+        self.numbers = array("B") if numbers is None else numbers
 
     def add(self, shapes: Sequence[Hashable]) -> None:
         """The next rows of the inventory."""
         if is_constant(shapes):
-            self._of_rows.extend([self._number(shapes[0])] * len(shapes))
+            self.numbers.extend([self._number(shapes[0])] * len(shapes))
         else:
-            self._of_rows.extend(map(self._number, shapes))
+            self.numbers.extend(map(self._number, shapes))
 
     def _number(self, shape: Hashable) -> int:
         number = self._known.get(shape)
@@ -47,8 +50,8 @@ class Shapes:
         return number
 
     def of(self, row: int) -> int:
-        """A number for the shape of that row; one for all beyond those that are told apart."""
-        return self._of_rows[row]
+        """The number of that row's shape."""
+        return self.numbers[row]
 
 
 class Canaries:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from bulkjobs.engine.canary import Shapes
 from bulkjobs.engine.in_thread import HeadStart, in_thread
+from bulkjobs.engine.journal.checks import EarlierCheck
 from bulkjobs.engine.journal.rows_at_once import rows_at_once
 from bulkjobs.engine.journal.statements import Kind
 from bulkjobs.engine.records import Outcome
+from bulkjobs.engine.rules_of_checks import rules_of
+from bulkjobs.errors import UsageError
 from bulkjobs.graph.expand import Expander
 from bulkjobs.graph.survey import Survey, Surveyed
 from bulkjobs.inventory.problems import Problem
-from bulkjobs.inventory.reader import InventoryFile
+from bulkjobs.inventory.reader import InventoryFile, file_sha256
 from bulkjobs.settings import Settings
 
 _AT_ONCE = 2_000
@@ -37,18 +41,44 @@ class Batch:
 
 
 class CheckedRows:
-    """To be gone through once; then all else is complete. ``counts``: rows of each file, whosever they are.
+    """To be gone through once, or to be taken as an earlier run found them; then all else is complete.
 
-    ``positions``: rows of the whole inventory; a shard has some of them. Raises what ``Survey`` raises.
+    ``counts``: rows of each file, whosever they are. ``positions``: rows of the whole inventory; a shard has some of
+    them. Raises what ``Survey`` raises.
     """
 
     def __init__(self, files: Sequence[InventoryFile], expander: Expander, settings: Settings) -> None:
         self.survey = Survey(files, expander, settings.max_problems)
         self.shapes = Shapes()
-        self.positions = 0
         self.counts = [0] * len(files)
+        self._files = files
+        self._layout = expander.layout
         self._shard = settings.shard
         self._begun: HeadStart[Batch] | None = None
+
+    @property
+    def positions(self) -> int:
+        return sum(self.counts)
+
+    def rules(self) -> bytes:
+        """A digest of all that the check rests on but the bytes of the files."""
+        return rules_of(self._files, self._layout, self._shard)
+
+    def are(self, earlier: EarlierCheck) -> bool:
+        """Whether the files have the bytes that were checked then. Reads them, which is to be done in a thread."""
+        known = [sha256 for sha256, _ in earlier.files]
+        try:
+            return known == [file_sha256(Path(file.location)) for file in self._files]
+        except UsageError:  # the check tells of it
+            return False
+
+    def take(self, earlier: EarlierCheck) -> None:
+        """These are its rows: whatever was begun is over, and a pass over other bytes than those is refused."""
+        self.close()
+        self.shapes = Shapes(earlier.shapes)
+        self.counts = [rows for _, rows in earlier.files]
+        for file, (sha256, _) in zip(self._files, earlier.files, strict=True):
+            file.sha256 = sha256
 
     def begin(self) -> None:
         """Check from now on, in a thread, until the rows are asked for. Whoever calls this calls ``close``."""
@@ -78,7 +108,6 @@ class CheckedRows:
                 records.append((Kind.ROW, _invalid(surveyed, invalid, of_files.get(surveyed.file))))
             rows += len(valid) + len(invalid)
             self.shapes.add(surveyed.expansion.shapes)
-            self.positions += len(surveyed.chunk.rows)
             self.counts[surveyed.file] += len(surveyed.chunk.rows)
             if rows >= _AT_ONCE:
                 yield Batch(rows, records)

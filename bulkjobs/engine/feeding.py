@@ -125,7 +125,8 @@ class Feeding:
 
 
 def inventory_changed(reason: str = "the inventory changed while it was being sent") -> Stop:
-    return Stop("halted", reason, "run the same command again: rows that have their job are left alone")
+    hint = "run the same command again: rows that have their job are left alone"
+    return Stop("halted", reason, hint, is_of_inventory=True)
 
 
 def expanded_again(files: Sequence[InventoryFile], expander: Expander) -> Iterator[list[JobSpec | None]]:

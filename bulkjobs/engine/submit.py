@@ -267,6 +267,8 @@ class Submit:
         if stop is not None and stop.is_rule and self._is_complete():
             stop = None
         exit_code = self._exit_code(stop)
+        if stop is not None and stop.is_of_inventory:
+            self._checking.forget()
         state = "finished" if stop is None else stop.state
         reason = stop.reason if stop is not None else None
         learned = self._control.learned(self._clock.wall_ms())

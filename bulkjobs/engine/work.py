@@ -138,6 +138,7 @@ class Stop:
     """Why a run ends early. ``state`` is the run's, ``cause`` the service's, if it was the service.
 
     ``is_rule``: only so that no more is sent (canary, halt rule, deadline); means nothing once all has ended anyway.
+    ``is_of_inventory``: it is not what was checked.
     """
 
     state: str
@@ -146,3 +147,4 @@ class Stop:
     cause: Cause | None = None
     again: Again = Again.GOES_ON
     is_rule: bool = False
+    is_of_inventory: bool = False

@@ -42,14 +42,14 @@ class InventoryFile:
     """A CSV, gzip'd CSV or Parquet file; which one is told by its first bytes.
 
     ``path`` as given, ``location`` absolute. ``sha256``: hex, of the bytes on disk, known after the first pass that
-    came to its end; None before.
+    came to its end; None before. ``limits``: of what a pass reads.
     """
 
     def __init__(self, path: Path, limits: Limits = Limits()) -> None:  # noqa: B008  # frozen, so safe to share
         self.path = str(path)
         self.location = str(Path(path).absolute())
         self.sha256: str | None = None
-        self._limits = limits
+        self.limits = limits
 
     def check_open(self) -> None:
         """Raises UsageError if the file cannot be opened: to be asked before anything is begun."""
@@ -71,15 +71,15 @@ class InventoryFile:
                     yield Chunk(self.path, Header((), {}), (), (), (problem,))
                 elif not start.startswith(_PARQUET):
                     hashed = HashedFile(raw)
-                    content = Content(self.path, hashed, start.startswith(_GZIP), self._limits)
-                    yield from csv_chunks(self.path, content, self._limits)
+                    content = Content(self.path, hashed, start.startswith(_GZIP), self.limits)
+                    yield from csv_chunks(self.path, content, self.limits)
                     self._compare(hashed.drain())
                     return
                 else:
                     from bulkjobs.inventory.parquet_file import parquet_chunks  # noqa: PLC0415  # pyarrow: 0.1 s
 
                     before = HashedFile(raw).drain()  # Parquet is not read from start to end, so hash on both sides
-                    yield from parquet_chunks(self.path, raw, self._limits)
+                    yield from parquet_chunks(self.path, raw, self.limits)
                     raw.seek(0)
                     if HashedFile(raw).drain() != before:
                         raise InventoryChanged(self.path)

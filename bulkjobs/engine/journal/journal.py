@@ -137,8 +137,7 @@ class Journal:
 
     def learn(self, learned: Learned) -> None:
         """Keep this rate for the next run of this scope."""
-        with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO learned VALUES (?, ?, ?)", (self.scope, learned.rate, learned.at_ms))
+        self.change("INSERT OR REPLACE INTO learned VALUES (?, ?, ?)", self.scope, learned.rate, learned.at_ms)
 
     def end_run(self, state: str, reason: str | None, exit_code: int, facts: Mapping[str, object], now: int) -> None:
         """Close the current run: rows without an outcome get the one that the attempts prove."""
@@ -164,8 +163,7 @@ class Journal:
 
     def reported(self, run_id: str) -> None:
         """The report of this run is complete."""
-        with self._transaction() as db:
-            db.execute("UPDATE runs SET reported = 1 WHERE run_id = ?", (run_id,))
+        self.change("UPDATE runs SET reported = 1 WHERE run_id = ?", run_id)
 
     def _end(
         self, run: int, state: str, reason: str | None, exit_code: int | None, now: int, facts: dict[str, object]
@@ -188,6 +186,11 @@ class Journal:
 
     def put(self, kind: Kind, *parameters: object) -> None:
         self.writer.put(kind, parameters)
+
+    def change(self, sql: str, *parameters: object) -> None:
+        """Carry ``sql`` out, durable when this returns. Raises StateError."""
+        with self._transaction() as db:
+            db.execute(sql, parameters)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkjobs.engine.journal.lock import Lock
-from bulkjobs.engine.journal.schema import check, connect, errors_of, make_ready
+from bulkjobs.engine.journal.schema import add_tables, check, connect, errors_of, make_ready
 from bulkjobs.errors import StateError
 from bulkjobs.inventory.row_source import is_ours
 
-_OF_RUNS = ("files", "rows", "lookups", "removals", "orphans")
+_OF_RUNS = ("files", "rows", "lookups", "removals", "orphans", "checks")
 _OF_SANDBOXES = ("jobs", "applied", "claims", "learned", "attempts")
 _SANDBOX = "sandbox:"
 
@@ -57,6 +57,7 @@ def delete_older(path: Path, before_ms: int) -> Pruned:
         make_ready(path)
         with errors_of(path), contextlib.closing(connect(path)) as db:
             check(db, path)
+            add_tables(db)
             return _delete(db, path, before_ms)
     finally:
         lock.release()

@@ -85,6 +85,11 @@ CREATE TABLE orphans (
 ) WITHOUT ROWID;
 """
 
+_ADDED = """
+CREATE TABLE IF NOT EXISTS checks (run INTEGER PRIMARY KEY, rules BLOB NOT NULL, shapes BLOB NOT NULL)
+"""
+"""What journals of this version may lack, since they are older; nothing is lost without it."""
+
 PROVED = {
     "outcome": """CASE WHEN EXISTS (
         SELECT 1 FROM attempts a JOIN runs u ON u.id = rows.run
@@ -201,6 +206,12 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """
     check(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")
+    add_tables(connection)
+
+
+def add_tables(connection: sqlite3.Connection) -> None:
+    """Add what the release that made this file did not know of yet."""
+    connection.execute(_ADDED)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:

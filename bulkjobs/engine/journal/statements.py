@@ -12,29 +12,32 @@ class Kind(IntEnum):
 
     ROW = 0
     ROWS = 1
-    MADE = 2
-    ENDED = 3
-    CLOSED = 4
-    WITHDRAWN = 5
-    JOB = 6
-    FINISHED = 7
-    ORPHAN = 8
-    LOOKUP = 9
-    CLAIM = 10
-    APPLIED = 11
-    COMING = 12
-    FORGOTTEN = 13
-    DISOWNED = 14
-    REMOVED = 15
-    LEARNED = 16
-    INTENT = 17
-    CHANGE = 18
+    CHECKED = 2
+    MADE = 3
+    ENDED = 4
+    CLOSED = 5
+    WITHDRAWN = 6
+    JOB = 7
+    FINISHED = 8
+    ORPHAN = 9
+    LOOKUP = 10
+    CLAIM = 11
+    APPLIED = 12
+    COMING = 13
+    FORGOTTEN = 14
+    DISOWNED = 15
+    REMOVED = 16
+    LEARNED = 17
+    INTENT = 18
+    CHANGE = 19
 
 
 SQL = {
     Kind.ROW: "INSERT INTO rows (run, seq, file, line, name, digest, outcome, error_code, error)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     Kind.ROWS: rows_at_once.SQL,
+    Kind.CHECKED: "INSERT INTO rows (run, seq, file, line, name, digest) SELECT ?, seq, file, line, name, digest"
+    " FROM rows WHERE run = ? AND seq >= ? AND seq < ?",
     Kind.MADE: made.SQL,
     Kind.ENDED: "UPDATE attempts SET ended_at = ?, verdict = ?, http_status = ?, code = ?, message = ?,"
     " trace_id = ?, closed = ?, waited_ms = ? WHERE id = ?",
