@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from bulkjobs.settings import Settings, Shard
 from .conftest import Begin, World, outcomes, row, rows
 
 MANY = 30
+BEGIN = CheckedRows.begin
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Watch:
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     monkeypatch.setattr(checking, "MANY", MANY)
+    monkeypatch.setattr(CheckedRows, "begin", lambda self: None)  # of many rows a head start sees few
     seen = Watch()
     earlier = Checking._earlier
 
@@ -124,6 +127,16 @@ async def test_it_is_taken_many_rows_at_a_time(begin: Begin, watch: Watch, monke
     ended = await world.run(inventory(50))
     assert watch.taken == [False, True]
     assert (ended.summary["rows"], set(outcomes(ended).values())) == (50, {"existing"})
+
+
+async def test_a_check_that_has_begun_is_given_up(begin: Begin, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CheckedRows, "begin", BEGIN)
+    world = await begin()
+    await world.run(inventory(5_000), max_jobs=1)
+    ended = await world.run(inventory(5_000), max_jobs=1)
+    assert watch.taken == [False, True]
+    assert ended.summary["rows"] == len(outcomes(ended)) == 5_000
+    assert "head start" not in {thread.name for thread in threading.enumerate()}
 
 
 async def test_a_small_inventory_is_checked_each_time(begin: Begin, watch: Watch) -> None:
@@ -270,11 +283,10 @@ async def test_checks_go_with_their_runs(begin: Begin, watch: Watch) -> None:
     state = world.folder / "journal.db"
     with closing(sqlite3.connect(state)) as db, db:
         _dropped(db)
-    delete_older(state, 0)  # of a journal as the releases before had it
-    await world.run(inventory())
+    assert delete_older(state, 10**15).run_ids == [first.run_id]
+    second = await world.run(inventory())
     await world.run(rows(2))
-    gone = delete_older(state, 10**15)
-    assert first.run_id in gone.run_ids
+    assert second.run_id in delete_older(state, 10**15).run_ids
     with closing(sqlite3.connect(state)) as db:
         assert db.execute("SELECT count(*) FROM checks").fetchone() == (0,)
     await world.run(inventory())
