@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import time
 from contextlib import suppress
@@ -15,7 +16,7 @@ from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.settings import Settings
 
 from .child import peak_bytes, turn
-from .figures import Table
+from .figures import Cell, Table
 from .inventories import write_csv
 from .minimal import minimal_server
 from .submit_path import CONCURRENCY, KEYS, full_run
@@ -59,14 +60,27 @@ def run(rows: int | None, full: bool) -> Table:
         path = str(write_csv(Path(folder) / "rows.csv", count))
         first = turn(full_run, path=path, endpoint=server.endpoint, folder=folder)
         assert first.result["created"] == count
-        seen = turn(again, path=path, endpoint=server.endpoint, folder=folder).result
-        size = (Path(folder) / "journal.db").stat().st_size
+        found: list[list[Cell]] = []
+        for what in ("the same inventory again", "after an edit: checked anew"):
+            seen = turn(again, path=path, endpoint=server.endpoint, folder=folder).result
+            size = (Path(folder) / "journal.db").stat().st_size
+            found.append([what, seen["seconds"], seen["cpu"], seen["peak"] / 1e6, size / 1e6])
+            _edit(Path(path))
     return Table(
         f"resume: a journal of {count:,} finished rows",
         ("", "s to first request", "CPU s", "peak MB", "journal MB"),
-        [["bulkjobs submit, again", seen["seconds"], seen["cpu"], seen["peak"] / 1e6, size / 1e6]],
+        found,
         (
             "aims for a million rows: under 10 s, under 400 MB.",
-            "Before its first request a run proves the journal sound, checks the inventory and journals its rows.",
+            "Before its first request a run proves the journal sound, checks the inventory unless the same bytes were"
+            " found without fault before, and journals its rows.",
         ),
     )
+
+
+def _edit(path: Path) -> None:
+    """One row less."""
+    with path.open("rb+") as file:
+        file.seek(-2_000, os.SEEK_END)
+        tail = file.read()
+        file.truncate(path.stat().st_size - (len(tail) - 1 - tail.rindex(b"\n", 0, -1)))
