@@ -75,11 +75,11 @@ class ChangeRecorder:
         """What getJob showed, and what followed from it."""
         ids = () if sight is Sight.GONE else (change.job_id,)
         word, reason = _told(change, decision)
-        self._recorder.look(change.seq, change.name, How.CHANGE, ids, word, reason, sight.name)
+        self._recorder.looks.note(change.seq, change.name, How.CHANGE, ids, word, reason, sight.name)
 
     def unread(self, change: Change, done: Done, why: str) -> None:
         """A look that showed nothing."""
-        self._recorder.look(change.seq, change.name, How.CHANGE, (), done.outcome.value, why, complete=False)
+        self._recorder.looks.note(change.seq, change.name, How.CHANGE, (), done.outcome.value, why, complete=False)
 
     def closed(self, change: Change) -> None:
         """The attempt's end is known now: a look told."""

@@ -78,7 +78,9 @@ class Examiner:
         """What is to be done with a job that no row lists any more; None if it is gone."""
         planned = await self._unlisted(owned)
         if planned is None:
-            self._recorder.look(-1, owned.name, How.PLAN, (), "nothing", "no row lists it any more, and it is gone")
+            self._recorder.looks.note(
+                -1, owned.name, How.PLAN, (), "nothing", "no row lists it any more, and it is gone"
+            )
         else:
             self._note(-1, planned)
         return planned
@@ -178,7 +180,7 @@ class Examiner:
         reason = planned.reason
         if planned.diff:
             reason = f"{reason}; {difference_text(planned.diff)}"
-        self._recorder.look(seq, planned.name, How.PLAN, ids, planned.action.value, reason, complete=complete)
+        self._recorder.looks.note(seq, planned.name, How.PLAN, ids, planned.action.value, reason, complete=complete)
 
     @staticmethod
     def _planned(row: PlannedRow, action: Action, reason: str | None = None, job_id: str | None = None) -> Planned:

@@ -192,12 +192,12 @@ class Rollback:
             if owned.applied is not None:
                 self._recorder.forgotten(owned.name)
             gone = Finish(Outcome.DELETED, owned.job_id, message="it was gone already")
-            self._recorder.look(seq, owned.name, How.PLAN, (), gone.outcome.value, gone.message)
+            self._recorder.looks.note(seq, owned.name, How.PLAN, (), gone.outcome.value, gone.message)
             self._recorder.row(seq, gone)
             return None
         kept = _KEPT.get(sight) or kept
         word, reason = ("delete", None) if kept is None else (kept.outcome.value, kept.message)
-        self._recorder.look(seq, owned.name, How.PLAN, (owned.job_id,), word, reason)
+        self._recorder.looks.note(seq, owned.name, How.PLAN, (owned.job_id,), word, reason)
         if kept is not None:
             status = job.status if job is not None else None
             self._recorder.row(seq, Finish(kept.outcome, owned.job_id, status, None, None, kept.code, kept.message))

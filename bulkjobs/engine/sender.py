@@ -240,17 +240,17 @@ class Sender:
 
     def _seen(self, work: Work, seen: Seen) -> None:
         if seen.too_soon:
-            self._recorder.looked(work, seen, Look())
+            self._recorder.looks.looked(work, seen, Look())
             self.settling.push_settled(work)
             return
         if not seen.complete:
             work.failures += 1
             if work.failures > self._max_attempts:
                 finish = unresolved(work.row) if work.attempt is not None else _unread()
-                self._recorder.looked(work, seen, finish)
+                self._recorder.looks.looked(work, seen, finish)
                 self._carry_out(work, finish)
                 return
-            self._recorder.looked(work, seen, Look(settled=True))
+            self._recorder.looks.looked(work, seen, Look(settled=True))
             delay = full_jitter(work.failures, self._clock.uniform)
             self.settling.push(work, self._clock.monotonic() + delay)
             return
@@ -258,7 +258,7 @@ class Sender:
         work.row, decision = on_lookup(work.row, seen, self._max_attempts)
         if isinstance(decision, Send) and work.spec is None:
             decision = orphan_without_job(change)
-        self._recorder.looked(work, seen, decision)
+        self._recorder.looks.looked(work, seen, decision)
         work.listed = None
         if isinstance(decision, Send):
             self._recorder.closed(work)

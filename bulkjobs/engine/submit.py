@@ -221,7 +221,7 @@ class Submit:
                     if row.listed:  # what is only believed was not seen again
                         self._recorder.known(row.name, row.digest, step.finish, listed_at)
                     else:
-                        self._recorder.believed(row.seq, row.name, step.finish)
+                        self._recorder.looks.believed(row.seq, row.name, step.finish)
             await self._recorder.durable()
         self.tally.to_send = creates = actions[Action.SEND]
         self._log.info("planned", **{action.value: count for action, count in actions.items()})
