@@ -52,7 +52,7 @@ class CheckedRows:
         self.shapes = Shapes()
         self.counts = [0] * len(files)
         self._files = files
-        self._layout = expander.layout
+        self._expander = expander
         self._shard = settings.shard
         self._begun: HeadStart[Batch] | None = None
 
@@ -62,7 +62,7 @@ class CheckedRows:
 
     def rules(self) -> bytes:
         """A digest of all that the check rests on but the bytes of the files."""
-        return rules_of(self._files, self._layout, self._shard)
+        return rules_of(self._files, self._expander.layout, self._shard)
 
     def are(self, earlier: EarlierCheck) -> bool:
         """Whether the files have the bytes that were checked then. Reads them, which is to be done in a thread."""

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from bulkjobs.dataflow.listing import Page
 from bulkjobs.dataflow.replies import Answer, Verdict
-from bulkjobs.engine import checked_rows, health, protocol, reader, recorder, resolver, sender, submit
+from bulkjobs.engine import checked_rows, checking, health, protocol, reader, recorder, resolver, sender, submit
 from bulkjobs.engine.protocol import Decision, Delay, Finish, RowState, Seen, Send
 from bulkjobs.engine.work import Work
 
-from .inventory import SimSurvey
+from .inventory import SimSurvey, are, rules_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,17 @@ class Variant:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The engine with that rule broken, and without the survey, which costs more than a whole run here."""
-        patches = (*self.patches, (checked_rows, "Survey", SimSurvey))
+        """The engine with that rule broken, and without the survey, which costs more than a whole run here.
+
+        Any inventory is large enough for its check to be remembered.
+        """
+        patches = (
+            *self.patches,
+            (checking, "MANY", 1),
+            (checked_rows, "Survey", SimSurvey),
+            (checked_rows, "rules_of", rules_of),
+            (checked_rows.CheckedRows, "are", are),
+        )
         kept = [(owner, name, getattr(owner, name)) for owner, name, _ in patches]
         for owner, name, replacement in patches:
             setattr(owner, name, replacement)
