@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
+from typing import TypeVar
 
 from bulkjobs.dataflow.client import CallFailed, DataFlowClient
 from bulkjobs.dataflow.replies import Answer, Verdict
@@ -38,6 +40,12 @@ from bulkjobs.engine.stops import stop_of
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.logs import Log
+
+_T = TypeVar("_T")
+
+
+class _Stopped(Exception):
+    """The run was told to stop before what was waited for came."""
 
 
 class Changer:
@@ -143,8 +151,10 @@ class Changer:
 
     def _may_read_back(self, change: Change, look: Look) -> bool:
         """After an interrupt an update that was accepted is still read back: it is what is on its way."""
-        is_interrupt = self.stopped is not None and self.stopped.state == "interrupted"
-        return is_interrupt and change.state.accepted and look.after is After.NOW
+        return self._is_interrupted() and change.state.accepted and look.after is After.NOW
+
+    def _is_interrupted(self) -> bool:
+        return self.stopped is not None and self.stopped.state == "interrupted"
 
     def _delay(self, change: Change, after: After) -> float:
         match after:
@@ -158,18 +168,26 @@ class Changer:
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, unless told to stop meanwhile."""
-        if seconds <= 0:
-            return
-        waits = [
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-            asyncio.create_task(self._stopping.wait()),
-        ]
+        if seconds > 0:
+            with suppress(_Stopped):
+                await self._unless_stopped(self._clock.sleep(seconds))
+
+    async def _unless_stopped(self, call: Awaitable[_T], *, reads_back: bool = False) -> _T:
+        """What ``call`` gives; raises _Stopped when told to stop before. To be used where nothing is on its way.
+
+        An outage or a pause may last for minutes, and a stop does not wait for its end. ``reads_back``: what was
+        accepted; an interrupt lets that go on.
+        """
+        task, stop = asyncio.ensure_future(call), asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
+            if self.stopped is not None and not (reads_back and self._is_interrupted()):
+                raise _Stopped
+            return await task
         finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+            task.cancel()
+            stop.cancel()
+            await asyncio.gather(task, stop, return_exceptions=True)
 
     async def _go_on(self, change: Change) -> Decision:
         if self._health.condition is Condition.UP:
@@ -181,7 +199,10 @@ class Changer:
 
     async def _look_and_write(self, change: Change) -> Decision:
         try:
-            change.job = await self._reader.get_job(change.job_id)
+            read = self._reader.get_job(change.job_id)
+            change.job = await self._unless_stopped(read, reads_back=change.state.accepted)
+        except _Stopped:
+            return self._given_up(change)
         except Unreadable as error:
             self._log.warning("change.unreadable", name=change.name, job_id=change.job_id, error=str(error))
             done = self._given_up(change)
@@ -221,8 +242,9 @@ class Changer:
     async def _write(self, change: Change) -> Decision:
         await self._recorder.intent(change)
         begun = self._clock.monotonic()
-        sent_at = await self._reader.permission()
-        if self.stopped is not None:
+        try:
+            sent_at = await self._unless_stopped(self._reader.permission())
+        except _Stopped:
             self._recorder.withdrawn(change)
             return self._given_up(change)
         change.waited_ms = round((sent_at - begun) * 1000)

@@ -359,6 +359,15 @@ class TestStops:
         assert run.seconds < 2
         assert run.put(Kind.FINISHED)[0][0] == "unresolved"
 
+    @pytest.mark.parametrize("stop", [INTERRUPT, Stop("halted", "the deadline")])
+    @pytest.mark.parametrize("answer", [UNAVAILABLE, msgspec.structs.replace(THROTTLED, retry_after=300.0)])
+    def test_a_stop_waits_for_no_outage_and_no_pause(self, stop: Stop, answer: Answer) -> None:
+        read = Run([update(1)], read=lambda _: answer, stop_after=2.0, stop=stop)
+        assert (read.ended, read.console.open_changes()) == ({"not_sent": 1}, {})
+        assert read.seconds < 2.5
+        written = Run([update(1), update(2)], lambda name, attempt: refused(answer), stop_after=2.0, stop=stop)
+        assert written.seconds < 2.5
+
     def test_a_change_that_was_tried_and_left_is_reported_as_not_sent(self) -> None:
         run = Run([update(1)], lambda name, attempt: refused(NOT_SENT), stop_after=5.0)
         assert run.journal.outcomes() == {1: "not_sent"}
