@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator
@@ -25,13 +26,14 @@ class Traffic:
         self.refused: deque[float] = deque()  # by the time at which they were sent
         self.heard = 0.0
         """When the latest send was sent that an answer has come to."""
+        self._forgotten = -math.inf  # the latest send of which nothing is known any more
 
     def sent(self, now: float, round_trip: float) -> None:
         sends = self.sends
         sends.append(now)
         keep = now - 2 * WINDOW - 2 * round_trip
         while sends[0] < keep:
-            sends.popleft()
+            self._forgotten = sends.popleft()
 
     def age(self, now: float, round_trip: float) -> None:
         """Forget what is too long ago."""
@@ -64,7 +66,13 @@ class Traffic:
         could be accepted; if it reaches into that second, not less than half of ``rate`` is believed, and what was
         accepted stands for the part that was left, unless all the limit's window was free again when the pause ended.
         ``least``: the result's lower bound.
+
+        Nothing is known of a second that is forgotten, which is not that nothing was accepted in it: a refusal that
+        comes so late is judged by the first second that is not, if that has been answered.
         """
+        first = self._forgotten + WINDOW
+        if sent_at < first <= self.heard:
+            sent_at = first
         accepted = among = 0
         coarse = 0.0
         refused = set(self.refused)

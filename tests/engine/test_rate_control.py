@@ -247,6 +247,37 @@ class TestCeiling:
         assert 0.9 * 60 <= control.rate <= 60
 
 
+class TestLateRefusals:
+    """A refusal that comes long after its send while others are answered at once: it was held up on its way."""
+
+    @staticmethod
+    def _after(late: float, retry_after: float | None, **options: float) -> RateControl:
+        """A control whose sends, 100 a second for 12 seconds, were answered in 50 ms, but the one at 10 s."""
+        control = RateControl(random.Random(1).uniform, **options)
+        sends = [n / 100 for n in range(1200 + round(100 * late))]
+        events = sorted([(at, 0, at) for at in sends] + [(at + 0.05, 1, at) for at in sends if at != 10.0])
+        for now, what, sent_at in events:
+            if now >= 10.0 + late:
+                break
+            control.tick(now)
+            if what == 0:
+                control.sent(now)
+            else:
+                control.accepted(sent_at, now)
+        control.throttled(10.0, 10.0 + late, retry_after)
+        return control
+
+    @pytest.mark.parametrize("late", [1.5, 2.5, 8.0])
+    def test_the_first_under_a_ceiling_resets_the_rate_to_what_was_accepted(self, late: float) -> None:
+        assert self._after(late, None, ceiling=100.0).rate >= 0.95 * 100
+
+    @pytest.mark.parametrize("late", [1.5, 2.5, 8.0])
+    def test_one_with_a_retry_after_does_not_starve_the_run(self, late: float) -> None:
+        control = self._after(late, 1.0, learned=100.0)
+        assert control.rate >= 0.9 * 100
+        assert control.until <= 10.0 + late + 1.5
+
+
 class TestPauses:
     def test_retry_after_is_obeyed(self) -> None:
         control = RateControl(lambda low, _: low)
