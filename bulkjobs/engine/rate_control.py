@@ -38,7 +38,7 @@ from bulkjobs.engine.latency import Latency
 from bulkjobs.engine.learned import FLOOR, START, Learned
 from bulkjobs.engine.plateau import Plateau
 from bulkjobs.engine.strays import Strays
-from bulkjobs.engine.traffic import MARGIN, WINDOW, Traffic
+from bulkjobs.engine.traffic import MARGIN, SPAN, WINDOW, Traffic
 
 _PRICE = 60.0  # answers that pay for a refusal
 _UNASKED = 0.5  # of that for a refusal at a rate that is known to be accepted: it buys no knowledge
@@ -116,7 +116,8 @@ class RateControl:
         self._traffic.heard = max(self._traffic.heard, sent_at)
         if self._counting.asks(sent_at):
             self._counting.accepted(sent_at, self._traffic.crowd(sent_at))
-        if sent_at <= self._cut_at and now < self.until and not self._counting.is_taken_so:
+        is_of_the_cut = self._cut_at - SPAN < sent_at <= self._cut_at  # what is older takes no room any more
+        if is_of_the_cut and now < self.until and not self._counting.is_taken_so:
             self.until += 1.0 / self.rate  # it was taken to be refused
             self._reopened = max(self._reopened, self.until)
         self._strays.passed()

@@ -13,6 +13,9 @@ WINDOW = 1.0
 MARGIN = 0.97
 """The part of a rate that is used, so that jitter on the way does not pass it."""
 
+SPAN = WINDOW / MARGIN
+"""The window, a little longer, for sends that travel quicker than the one before."""
+
 _IN_USE = 10.0
 _PART_IN_USE = 0.8
 
@@ -100,16 +103,14 @@ class Traffic:
         What was refused, or may still be, takes room only if ``counts_refused``.
 
         With m sends x_0 … x_(m-1) in the last window and room for N: the k-th new one goes at P + k/rate, and x_i
-        must have left the window by then if k ≥ N - m + i. So P = max over i of x_i + WINDOW - max(0, N-m+i)/rate.
-        The window is taken a little longer, for sends that travel quicker than the one before.
+        must have left the window by then if k ≥ N - m + i. So P = max over i of x_i + SPAN - max(0, N-m+i)/rate.
         """
-        window = WINDOW / MARGIN
-        recent = list(self._sends_before(now, since=now - window))[::-1]
+        recent = list(self._sends_before(now, since=now - SPAN))[::-1]
         if not counts_refused:
             refused = set(self.refused)
             recent = [at for at in recent if at <= self.heard and at not in refused]
-        room = rate * window - len(recent)
-        return max((at + window - max(0.0, room + i) / rate for i, at in enumerate(recent)), default=now)
+        room = rate * SPAN - len(recent)
+        return max((at + SPAN - max(0.0, room + i) / rate for i, at in enumerate(recent)), default=now)
 
     def _sends_before(self, until: float, since: float | None = None) -> Iterator[float]:
         """Latest first."""

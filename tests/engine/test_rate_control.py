@@ -364,3 +364,22 @@ def test_the_search_takes_as_long_as_the_estimate_reckons(latency: float) -> Non
     world = World(latency=latency, jitter=0.0, concurrency=2_000)
     reached = next(at for at, rate in run("sliding", 2_000, world, 1, seconds=4).rates if rate >= 300)
     assert math.log(300 / START) * (_FOLD_S + _FOLD_LATENCIES * latency) == pytest.approx(reached, rel=0.1)
+
+
+@pytest.mark.parametrize("round_trip", [0.3, 2.0, 4.0])
+def test_a_cut_pauses_a_second_or_so_however_long_answers_take(round_trip: float) -> None:
+    """What is on its way when the rate is cut, and is accepted, takes room for as long as the window lasts."""
+    control = RateControl(random.Random(1).uniform, learned=10.0)
+    sends = [n / 10 for n in range(200)]
+    refused = 16.0
+    events = sorted([(at, 0, at) for at in sends] + [(at + round_trip, 1, at) for at in sends])
+    cut = refused + round_trip
+    for now, what, sent_at in events:
+        if what == 0 and now < cut:
+            control.tick(now)
+            control.sent(now)
+        elif what == 1 and sent_at == refused:
+            control.throttled(sent_at, now, retry_after=0.5)
+        elif what == 1 and sent_at < cut:
+            control.accepted(sent_at, now)
+    assert control.until <= cut + 1.6
