@@ -5,8 +5,11 @@
   confirmed in its turn: the limit was mistaken, or has changed.
 * **Surplus**: when it refuses, a token bucket is empty. What is accepted from then on beyond the plateau's own rate is
   more than it can have taken in: then, and only then, the limit has risen.
+* **Learned**: a plateau that an earlier run found counts as confirmed until a refusal comes far above it. Then it was
+  too low, or the limit has risen since, and it is to be confirmed like any other.
 * **Probes** ask for more than a confirmed plateau. One that is refused without a surplus raises the plateau a little,
-  on *probation*: the next refusal, unless it is paid for before, takes that back.
+  or three times that if it came far above, on *probation*: the next refusal, unless it is paid for before, takes that
+  back.
 * **Fall**: refusals below a confirmed plateau take back the part that was refused. Where that is not known, a little,
   and more with each that follows before the last one is paid for.
 """
@@ -19,6 +22,8 @@ _BUCKET = 1.25  # seconds' worth of the plateau that a bucket may hold
 _AGREE = 0.2
 _LEAP = 0.25  # part by which a plateau that is not confirmed may rise without a surplus
 _STEP = 0.05  # part of a plateau by which a probe may raise it
+_STEPS = 0.15  # the same where so much was accepted that the limit is likely to have risen
+_FAR = 2.0  # sends a second beyond a plateau that no coarse count explains
 _FALL = 0.075  # by which a refusal may lower it where no more is known, at most; the first lowers it by half a step
 
 
@@ -28,6 +33,7 @@ class Plateau:
     def __init__(self, value: float | None) -> None:
         self.value = value
         self.is_confirmed = value is not None
+        self._was_given = value is not None
         self.is_found = False
         """Whether the limit itself was met, not only told by an earlier run."""
         self._surplus = 0.0  # seconds' worth that was accepted since the last refusal and the plateau does not explain
@@ -36,6 +42,11 @@ class Plateau:
         self._probation = 0.0  # part of the price still to be paid for the last raise
         self._held = 0.0  # prices paid since the last refusal
         self._fall = _STEP / 2  # part by which the next refusal below the plateau lowers it, at least
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether it rests on what an earlier run told, and the limit was not met yet."""
+        return self._was_given and not self.is_found
 
     @property
     def is_on_probation(self) -> bool:
@@ -68,6 +79,8 @@ class Plateau:
             self.value = accepted
         elif not self.is_confirmed:
             return self._seek(value, accepted if has_risen else min(accepted, (1 + _LEAP) * value), is_heavy)
+        elif self.is_learned and not is_heavy and accepted > (1 + _AGREE) * value:
+            self.is_confirmed, self.value = False, accepted if has_risen else (1 + _LEAP) * value
         elif is_heavy or accepted < (1 - _AGREE) * value or (accepted >= value and has_risen):
             self.is_confirmed, self.value = False, accepted
             if not is_heavy and accepted >= value:
@@ -99,4 +112,5 @@ class Plateau:
             self._fall = min(2 * self._fall, _FALL)
         else:
             self._trusted, self._probation = value, 1.0
-            self.value = min(accepted, (1 + _STEP) * value)
+            most = _STEPS if accepted > max((1 + _AGREE) * value, value + _FAR) else _STEP
+            self.value = min(accepted, (1 + most) * value)

@@ -44,7 +44,7 @@ _PRICE = 60.0  # answers that pay for a refusal
 _UNASKED = 0.5  # of that for a refusal at a rate that is known to be accepted: it buys no knowledge
 _SLOW_START = 6.0  # what each answer of the last second adds to the rate in the search
 _RAMP, _REFINE = 0.05, 0.25  # growth of a probe a second, part of the plateau; the same while it is not confirmed
-_STEEP = 1.0  # and part of what the probe is beyond the plateau
+_STEEP, _STEEP_LEARNED = 1.0, 2.0  # and part of what it is beyond the plateau; the same where that was only learned
 _GAIN = 2.5  # a probe asks for no more than so many times the answers of the last second
 _AT_STAKE, _AT_STAKE_MIN = 0.12, 2.0  # refusals in a round trip: part of a second's worth, and at least
 _HOLD_MIN = 2.0
@@ -236,10 +236,11 @@ class RateControl:
             return
         self._is_probing = True
         ramp = _RAMP if is_confirmed and self._plateau.is_found else _REFINE
+        steep = _STEEP_LEARNED if self._plateau.is_learned else _STEEP
         most = _GAIN * seen
         if not self._plateau.has_risen:
             most = min(most, plateau + max(_AT_STAKE * plateau, _AT_STAKE_MIN) / max(self._latency.smooth, 0.02))
-        self.rate = max(self.rate, min(self.rate + plateau * (ramp + _STEEP * beyond) * step, most))
+        self.rate = max(self.rate, min(self.rate + plateau * (ramp + steep * beyond) * step, most))
 
     # Cuts
 

@@ -5,8 +5,8 @@ name contains it; ``--trace``: second by second); ``test_rate_promise`` holds a 
 a send is the program's own (``permission``, ``AdaptiveLimiter``, ``RateControl``), and slots are never short.
 
 Worlds: limits × {sliding window, fixed window, token bucket of a second's worth} × {unchanging, halved, doubled, and
-15 → 40, 200 → 40} × round trips of 20, 100 and 300 ms × {no stray, one request in 200, one in 500 refused though the
-limit would admit it}. Refused requests do not count into the gateway's limit. A run from cold has to
+15 → 20, 15 → 40, 40 → 60, 200 → 40} × round trips of 20, 100 and 300 ms × {no stray, one request in 200, one in 500
+refused though the limit would admit it}. Refused requests do not count into the gateway's limit. A run from cold has to
 
 * ``steady``: bring 90 % of the limit through, outside of the warm-up and of the time after a change;
 * ``refused``: have at most 2 % of its requests refused by the limit in that part (strays are the server's doing);
@@ -14,7 +14,9 @@ limit would admit it}. Refused requests do not count into the gateway's limit. A
 * ``cuts``: never lower its rate twice within a second;
 * ``burst``: never send more in a sliding second than the highest rate of that second, and one more;
 * ``whole``: bring 85 % of the limit through over a run of twenty seconds' worth of requests;
-* ``learned``: do so again, and not worse, when it starts with what such a run has learned.
+* ``learned``: do so again, and not worse, when it starts with what such a run has learned;
+* ``outgrown``: do so when it starts with half, two thirds or four fifths of the limit: what was learned is old, or the
+  limit has risen since (not with strays, and not at limits of a few a second, where that is less than two questions).
 
 What no client can do, and what is asked instead:
 
@@ -168,7 +170,7 @@ class World:
 def worlds(limits: Sequence[float] = LIMITS) -> Iterator[World]:
     changes = [(limit, limit * by) for limit in limits for by in (1, 0.5, 2)]
     if limits == LIMITS:
-        changes += [(15.0, 40.0), (200.0, 40.0)]
+        changes += [(15.0, 40.0), (200.0, 40.0), (15.0, 20.0), (40.0, 60.0)]
     for limit, then in changes:
         for gateway in GATEWAYS:
             for round_trip in ROUND_TRIPS:
@@ -281,6 +283,7 @@ _HOLDS: dict[str, Callable[[float], bool]] = {
     "whole": lambda value: value >= 0.85,
     "learned": lambda value: value >= 0.85,
     "learns": lambda value: value >= -0.02,
+    "outgrown": lambda value: value >= 0.85,
 }
 
 
@@ -355,8 +358,17 @@ def _short(world: World, seed: int) -> Missed:
     if world.then == world.limit:
         again = Play(world, seed, change, work=work, learned=cold.learns)
         figures["learned"] = work / world.permitted(again.took, math.inf)
+        if work > 2 * _PROBE and not world.stray:  # else there is no time to ask for more
+            figures["outgrown"] = min(outgrown(world, seed, part) for part in (0.5, 0.67, 0.8))
         figures["learns"] = figures["learned"] - figures["whole"] + 1.5 / work  # a request more or less is chance
     return figures
+
+
+def outgrown(world: World, seed: int, part: float) -> float:
+    """Part of the limit that twenty seconds' worth use that begin at ``part`` of it."""
+    work = 20 * world.limit
+    play = Play(world, seed, math.inf, work=work, learned=part * world.limit)
+    return work / world.permitted(play.took, math.inf)
 
 
 # The tool

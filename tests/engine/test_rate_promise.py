@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .rate_promise import World, judged
+from .rate_promise import GATEWAYS, World, judged, outgrown
 
 WORLDS = [
     World("sliding", 2, 2, 0.1, 0.0),
@@ -18,6 +18,8 @@ WORLDS = [
     World("fixed", 40, 20, 0.02, 0.0),
     World("sliding", 15, 30, 0.1, 0.0),
     World("bucket", 40, 80, 0.02, 0.0),
+    World("sliding", 15, 20, 0.02, 0.0),
+    World("bucket", 40, 52, 0.1, 0.0),
 ]
 
 
@@ -37,4 +39,17 @@ def test_the_promise_is_kept(world: World) -> None:
 )
 def test_what_finding_the_limit_cost_does_not_hide_that_it_rises_soon_after(world: World, seed: int) -> None:
     _, missed = judged(world, seed)
+    assert not missed
+
+
+@pytest.mark.parametrize("part", [0.5, 0.67, 0.8])
+@pytest.mark.parametrize("gateway", GATEWAYS)
+@pytest.mark.parametrize(("limit", "round_trip"), [(15, 0.02), (40, 0.1)])
+def test_a_start_that_is_too_low_is_outgrown(gateway: str, limit: float, round_trip: float, part: float) -> None:
+    assert outgrown(World(gateway, limit, limit, round_trip, 0.0), 1, part) >= 0.85
+
+
+@pytest.mark.parametrize("ratio", [1.3, 1.5])
+def test_a_limit_that_rises_by_less_than_double_is_found(ratio: float) -> None:
+    _, missed = judged(World("sliding", 40, 40 * ratio, 0.02, 0.0), 3)
     assert not missed
