@@ -18,6 +18,7 @@ from bulkjobs.engine.work import Again
 from bulkjobs.inventory.problems import Problem
 from bulkjobs.plain import plain
 from bulkjobs.report.share import share
+from bulkjobs.report.unseen import unseen_said
 
 if TYPE_CHECKING:
     from bulkjobs.library import Submitted
@@ -85,6 +86,8 @@ def show_summary(console: Console, submitted: Submitted, again: str | None) -> N
         console.print(Text(f"Ended early: {plain(stop.reason)}", style="bold yellow"), soft_wrap=True)
         if stop.hint:
             console.print(Text(f"  {plain(stop.hint)}"), soft_wrap=True)
+    if unseen := unseen_said(summary["state"], summary["facts"], summary["counts"]):
+        console.print(Text(unseen), soft_wrap=True)
     if summary["facts"].get("limited_by") == "concurrency" and summary["facts"].get("sends", 0) >= _MANY:
         said = "Limited by --concurrency, not by the rate: with a larger one it may be quicker"
         console.print(Text(said), soft_wrap=True)

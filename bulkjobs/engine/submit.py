@@ -201,6 +201,7 @@ class Submit:
             self.tally.listed += page.size
             self._pending.remember_listed(page.jobs)
         self._sender.settling.resolver.pages = pages
+        self._pending.is_listed = True
         self._log.info("listed", jobs=self.tally.listed)
 
     async def _plan(self, listed_at: int) -> Moment:
@@ -269,10 +270,8 @@ class Submit:
         exit_code = self._exit_code(stop)
         if stop is not None and stop.is_of_inventory:
             self._checking.forget()
-        state = "finished" if stop is None else stop.state
-        reason = stop.reason if stop is not None else None
-        learned = self._control.learned(self._clock.wall_ms())
-        if learned is not None:
+        state, reason = ("finished", None) if stop is None else (stop.state, stop.reason)
+        if (learned := self._control.learned(self._clock.wall_ms())) is not None:
             self._journal.learn(learned)
         self._journal.end_run(state, reason, exit_code, self._facts(), self._clock.wall_ms())
         return Result(exit_code, stop, survey.problems, survey.errors, survey.warnings)
@@ -288,7 +287,8 @@ class Submit:
     def _facts(self) -> dict[str, object]:
         duration = self._clock.monotonic() - self._begun
         facts = facts_of(self.tally, self._settings, self._control.rate, self.namespace, duration)
-        return facts | {"rate_course": self._control.course.points(self._begun)}
+        unseen = {"not_looked_at": self._pending.not_looked_at()} if self.tally.outcomes[Outcome.NOT_SENT] else {}
+        return facts | {"rate_course": self._control.course.points(self._begun)} | unseen
 
     def _count_the_rest(self) -> None:
         """Rows that were never taken up have no outcome of their own yet."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bulkjobs.counted import counted
 from bulkjobs.engine.records import SUCCEEDED, Outcome, RunRecord
 from bulkjobs.report.share import shard_of, share
+from bulkjobs.report.unseen import not_looked_at, unseen_said
 
 MEANING = {
     Outcome.CREATED: "made by this run",
@@ -22,7 +23,7 @@ MEANING = {
     Outcome.CONFLICT: "the name is taken by a job that is not ours",
     Outcome.REJECTED: "the service refused the row",
     Outcome.UNRESOLVED: "sent, but it could not be learned whether the job was made",
-    Outcome.NOT_SENT: "there is no job of this row yet",
+    Outcome.NOT_SENT: "was not made by this run",
     Outcome.INVALID: "the row has errors",
 }
 """In the order in which the page shows them: the good ones first."""
@@ -75,7 +76,7 @@ class Headline:
 
 
 def headline(run: RunRecord, rows: int, counts: Mapping[str, int]) -> Headline:
-    """How the run ended. ``counts``: rows by outcome."""
+    """How the run ended. ``counts``: rows by outcome. That a row has no job is said only where that is known."""
     if run.state == "invalid":
         return Headline(_invalid(rows, counts), _WHY_INVALID, "bad", "invalid inventory")
     done = sum(counts.get(outcome.value, 0) for outcome in SUCCEEDED)
@@ -89,10 +90,11 @@ def headline(run: RunRecord, rows: int, counts: Mapping[str, int]) -> Headline:
         text = f"{_standing(done, rows, counts)}{_kinds(counts, succeeded=True)}{_time(run)}."
         tone = "good" if is_finished else "mixed"
     else:
-        rest = "" if not done else f"; {rows - done:,} {'does' if rows - done == 1 else 'do'} not"
-        text = f"{_standing(done, rows, counts)}{rest}{_kinds(counts, succeeded=False)}."
+        is_sure = not (counts.get(Outcome.UNRESOLVED) or not_looked_at(run.state, run.facts, counts))
+        text = f"{_standing(done, rows, counts, is_sure=is_sure)}{_kinds(counts, succeeded=False)}."
         tone = "mixed" if done else "bad"
-    return Headline(text, _why(run), tone, run.state)
+    said = [sentence for sentence in (_why(run), unseen_said(run.state, run.facts, counts)) if sentence]
+    return Headline(text, " ".join(said) or None, tone, run.state)
 
 
 def advice(outcome: Outcome, http_status: int | None, code: str | None, state: str = "finished") -> str:
@@ -165,13 +167,18 @@ def _invalid(rows: int, counts: Mapping[str, int]) -> str:
     return f"Nothing was sent: {wrong:,} of {counted(rows, 'row')} {'has' if wrong == 1 else 'have'} errors."
 
 
-def _standing(done: int, rows: int, counts: Mapping[str, int]) -> str:
-    one, many = ("is as asked", "are as asked") if counts.get(Outcome.DELETED) else ("has its job", "have their job")
+def _standing(done: int, rows: int, counts: Mapping[str, int], *, is_sure: bool = True) -> str:
+    one, many, not_one, not_many = "has its job", "have their job", "does not", "do not"
+    if counts.get(Outcome.DELETED):
+        one, many = "is as asked", "are as asked"
+    elif not is_sure:
+        one, many, not_one, not_many = "is known to have its job", "are known to have their job", "is not", "are not"
     if done == rows:
         return f"All {rows:,} rows {many}" if rows > 1 else f"The one row {one}"
     if not done:
         return f"None of the {rows:,} rows {one}" if rows > 1 else "The one row is not done"
-    return f"{done:,} of {rows:,} rows {one if done == 1 else many}"
+    rest = f"{rows - done:,} {not_one if rows - done == 1 else not_many}"
+    return f"{done:,} of {rows:,} rows {one if done == 1 else many}; {rest}"
 
 
 def _kinds(counts: Mapping[str, int], *, succeeded: bool) -> str:

@@ -160,7 +160,8 @@ def _end(past: PastRun, trail: Trail) -> Iterator[Event]:
             yield Event(None, "pending", "the run goes on; this row has no outcome yet")
             return
         how = "its last send is not settled" if row.outcome is Outcome.UNRESOLVED else "nothing is open"
-        text = f"{row.outcome.value}: the run ended first ({run.reason or run.state}), and {how}; run again to go on"
+        why = f"the run ended first ({run.reason or run.state}), and {how}{_known_job(trail)}"
+        text = f"{row.outcome.value}: {why}; run again to go on"
         yield Event(run.ended_at, "outcome", text, _outcome_facts(trail))
         return
     job = f", job {row.job_id}" if row.job_id else ""
@@ -170,14 +171,22 @@ def _end(past: PastRun, trail: Trail) -> Iterator[Event]:
 def _reason(trail: Trail) -> str:
     row = trail.row
     if row.error:
-        return row.error
+        return row.error + _known_job(trail)
     if (
         not trail.attempts
         and not trail.lookups
         and row.outcome in (Outcome.EXISTING, Outcome.DRIFTED, Outcome.CONFLICT)
     ):
         return "the list shows the job unchanged since it was last compared (the same updatedDate), so it was not read"
-    return _REASONS.get(row.outcome, "as decided above")
+    return _REASONS.get(row.outcome, "as decided above") + _known_job(trail)
+
+
+def _known_job(trail: Trail) -> str:
+    """That the job of a row that was not sent may well be there: the journal knows it."""
+    if trail.job is None or trail.row.outcome is not Outcome.NOT_SENT:
+        return ""
+    run = f"run {trail.job.run_id}" if trail.job.run_id else "a run that was deleted since"
+    return f", but job {trail.job.job_id} has its name, as {run} saw it"
 
 
 _REASONS = {

@@ -6,6 +6,7 @@ import pytest
 
 from bulkjobs.engine.records import InventoryRecord, Outcome
 from bulkjobs.report.html_words import MEANING, advice, duration, headline, retries
+from bulkjobs.report.unseen import unseen_said
 
 from .made import run_of
 
@@ -20,10 +21,15 @@ from .made import run_of
         ("finished", {"updated": 1, "deleted": 1}, "All 2 rows are as asked: 1 updated, 1 deleted, in 2.5 s.", "good"),
         ("finished", {"created": 1, "rejected": 1_200}, "1 of 1,201 rows has its job; 1,200 do not: 1,200 rejected.",
          "mixed"),
-        ("halted", {"not_sent": 3}, "None of the 3 rows has its job: 3 not sent.", "bad"),
+        ("halted", {"not_sent": 3}, "None of the 3 rows is known to have its job: 3 not sent.", "bad"),
+        ("killed", {"created": 1, "not_sent": 2}, "1 of 3 rows is known to have its job; 2 are not: 2 not sent.",
+         "mixed"),
+        ("finished", {"existing": 2, "not_sent": 1}, "2 of 3 rows have their job; 1 does not: 1 not sent.", "mixed"),
+        ("finished", {"created": 2, "unresolved": 1},
+         "2 of 3 rows are known to have their job; 1 is not: 1 unresolved.", "mixed"),
         ("finished", {"rejected": 1}, "The one row is not done: 1 rejected.", "bad"),
         ("finished", {"created": 6, "rejected": 1, "conflict": 1, "drifted": 1, "unresolved": 1},
-         "6 of 10 rows have their job; 4 do not.", "mixed"),
+         "6 of 10 rows are known to have their job; 4 are not.", "mixed"),
         ("invalid", {"invalid": 1, "not_sent": 9}, "Nothing was sent: 1 of 10 rows has errors.", "bad"),
         ("invalid", {"invalid": 2, "not_sent": 8}, "Nothing was sent: 2 of 10 rows have errors.", "bad"),
         ("invalid", {}, "Nothing was sent: the inventory has errors.", "bad"),
@@ -34,6 +40,38 @@ from .made import run_of
 def test_the_headline_is_one_sentence(state: str, counts: dict[str, int], text: str, tone: str) -> None:
     said = headline(run_of(state=state), sum(counts.values()), counts)
     assert (said.text, said.tone) == (text, tone)
+
+
+def test_rows_that_were_looked_for_and_not_found_have_no_job() -> None:
+    said = headline(run_of(state="halted", reason="no", facts={"not_looked_at": 0}), 3, {"not_sent": 3})
+    assert (said.text, said.why) == ("None of the 3 rows has its job: 3 not sent.", "The run ended early: no")
+
+
+@pytest.mark.parametrize(
+    ("state", "facts", "not_sent", "said"),
+    [
+        ("halted", {"not_looked_at": 3}, 3, "The 3 rows that were not sent may have their jobs already: the run ended"
+         " before it looked."),
+        ("halted", {"not_looked_at": 2}, 3, "2 of the 3 rows that were not sent may have their jobs already: the run"
+         " ended before it looked."),
+        ("killed", {}, 1, "The row that was not sent may have its job already: the run ended before it looked."),
+        ("running", {}, 1, "The row that was not sent may have its job already: the run has not looked yet."),
+        ("finished", {}, 3, None),
+        ("invalid", {}, 3, None),
+        ("halted", {"not_looked_at": 2}, 0, None),
+    ],
+)  # fmt: skip
+def test_rows_that_were_not_looked_at_may_have_their_jobs(
+    state: str, facts: dict[str, object], not_sent: int, said: str | None
+) -> None:
+    counts = {"rejected": 2, "not_sent": not_sent}
+    assert unseen_said(state, facts, counts) == said
+    why = headline(run_of(state=state, facts=facts), 2 + not_sent, counts).why or ""
+    assert said is None or why.endswith(said)
+
+
+def test_no_meaning_claims_that_a_row_that_was_not_sent_has_no_job() -> None:
+    assert MEANING[Outcome.NOT_SENT] == "was not made by this run"
 
 
 def test_a_shard_without_rows_is_no_run_of_an_empty_inventory() -> None:

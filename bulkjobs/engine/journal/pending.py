@@ -48,10 +48,14 @@ _TABLES = (
 
 
 class Pending:
-    """The rows of the current run of ``journal`` that have no outcome yet, and the attempts that are open."""
+    """The rows of the current run of ``journal`` that have no outcome yet, and the attempts that are open.
+
+    ``is_listed``: all that the service lists was remembered.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self.is_listed = False
 
     def open_attempts_elsewhere(self) -> list[OpenAttempt]:
         """Open attempts of this scope whose names the current run does not list (orphans)."""
@@ -143,6 +147,22 @@ class Pending:
             self._journal.run,
             self._journal.scope,
         )
+
+    def not_looked_at(self) -> int:
+        """Rows of the current run that were not sent and may have their job all the same.
+
+        All of them if the list was not read; else those of which it showed a job, or the journal knows one.
+        """
+        sql = (
+            "SELECT count(*) FROM rows r WHERE r.run = ?1 AND (r.outcome = 'not_sent' OR (r.outcome IS NULL AND"
+            " NOT EXISTS (SELECT 1 FROM attempts a WHERE a.scope = ?2 AND a.name = r.name AND a.closed = 0)))"
+        )
+        if self.is_listed:
+            sql += (
+                " AND (EXISTS (SELECT 1 FROM temp.listed l WHERE l.name = r.name)"
+                " OR EXISTS (SELECT 1 FROM jobs j WHERE j.scope = ?2 AND j.name = r.name))"
+            )
+        return self._journal.one(sql, self._journal.run, self._journal.scope)
 
 
 def _planned(row: tuple[Any, ...], listed: tuple[ListedJob, ...]) -> PlannedRow:

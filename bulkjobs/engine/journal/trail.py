@@ -75,13 +75,21 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenJob:
+    """The job of the row's name, as the journal knows it. ``run_id``: which run saw it last; None: one now deleted."""
+
+    job_id: str
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Trail:
     """One row, or a job that no row of the run lists: then its record has NO_FILE, and its ``place`` says nothing.
 
     ``place``: the row's position in its file, from 0. ``is_over``: it has an outcome of its own.
 
     ``earlier``: sends of that name by runs before this one that made or changed the job, or whose end was not known.
-    ``nodes``: the definition that was last applied under that name, if it is the row's.
+    ``nodes``: the definition that was last applied under that name, if it is the row's. ``job``: if one is known.
     """
 
     row: RowRecord
@@ -92,6 +100,7 @@ class Trail:
     attempts: Sequence[Attempt]
     lookups: Sequence[Lookup]
     nodes: bytes | None
+    job: SeenJob | None = None
 
 
 class Trails(History):
@@ -116,6 +125,7 @@ class Trails(History):
                 self._attempts("a.run = ? AND a.seq = ? ORDER BY a.id", past.key, seq),
                 self._lookups("run = ? AND seq = ?", past.key, seq),
                 self._applied(past, name, digest),
+                self._job(past, name),
             )
 
     def _unlisted(self, past: PastRun, name: str) -> Trail:
@@ -172,6 +182,14 @@ class Trails(History):
         if definition == UNREADABLE:
             raise sqlite3.DatabaseError(f"nodes of {name} cannot be read")
         return definition
+
+    def _job(self, past: PastRun, name: str | None) -> SeenJob | None:
+        found = self._db.execute(
+            "SELECT j.job_id, u.run_id FROM jobs j LEFT JOIN runs u ON u.id = j.run"
+            " WHERE j.scope = (SELECT scope FROM runs WHERE id = ?) AND j.name = ?",
+            (past.key, name),
+        ).fetchone()
+        return None if found is None else SeenJob(*found)
 
     def _seq(self, past: PastRun, row: str) -> int | None:
         """The row's place in the run; None if there is none. Raises UsageError where there are several."""
