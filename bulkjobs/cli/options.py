@@ -12,6 +12,7 @@ import click
 from bulkjobs.cli.amounts import Duration, Halt, Limit, Part
 from bulkjobs.cli.commands import COMMANDS, key_of, load, options_of
 from bulkjobs.cli.completing import files, layout_files, run_ids, words
+from bulkjobs.cli.ranges import Numbers, WholeNumbers
 from bulkjobs.dataflow.endpoint import DEFAULT_ENDPOINT
 from bulkjobs.errors import UsageError
 from bulkjobs.inventory.limits import Limits
@@ -110,9 +111,9 @@ config = click.option(
 contract = _together(
     _valued("--api", click.Choice(["2025-03", "2026-09"]), "2025-03", "Contract of createJob."),
     option("--job-type", shell_complete=words("VISUAL"), help="With --api 2026-09: VISUAL."),
-    option("--num-worker", type=int, help="With --api 2026-09: workers, 2 to 10."),
-    option("--timeout-minutes", type=int, help="With --api 2026-09: limit of a run, 1 to 1440."),
-    option("--max-concurrent-runs", type=int, help="With --api 2026-09: runs of a job at a time."),
+    option("--num-worker", type=WholeNumbers(), help="With --api 2026-09: workers, 2 to 10."),
+    option("--timeout-minutes", type=WholeNumbers(), help="With --api 2026-09: limit of a run, 1 to 1440."),
+    option("--max-concurrent-runs", type=WholeNumbers(), help="With --api 2026-09: runs of a job at a time."),
 )
 
 target = _together(
@@ -137,10 +138,10 @@ graph = _together(
 _settings = Settings()
 _limits = Limits()
 inventory = _together(
-    _valued("--max-problems", click.IntRange(1), _settings.max_problems, "Problems that are listed; all are counted."),
-    _valued("--max-rows", click.IntRange(1), _limits.max_rows, "Rows of one file."),
-    _valued("--max-cell-bytes", click.IntRange(1), _limits.max_cell_bytes, "Bytes of one cell."),
-    _valued("--max-unpacked-bytes", click.IntRange(1), _limits.max_unpacked_bytes, "Bytes of one file, unpacked."),
+    _valued("--max-problems", WholeNumbers(1), _settings.max_problems, "Problems that are listed; all are counted."),
+    _valued("--max-rows", WholeNumbers(1), _limits.max_rows, "Rows of one file."),
+    _valued("--max-cell-bytes", WholeNumbers(1), _limits.max_cell_bytes, "Bytes of one cell."),
+    _valued("--max-unpacked-bytes", WholeNumbers(1), _limits.max_unpacked_bytes, "Bytes of one file, unpacked."),
 )
 
 _rate = _together(
@@ -154,30 +155,30 @@ _rate = _together(
     ),
     _valued(
         "--concurrency",
-        click.IntRange(1, 10_000),
+        WholeNumbers(1, 10_000),
         _settings.concurrency,
         "Sends that may wait for their answers at a time.",
     ),
-    _valued("--timeout", click.FloatRange(0.1, 3600), _settings.timeout, "Seconds to wait for an answer."),
+    _valued("--timeout", Numbers(0.1, 3600), _settings.timeout, "Seconds to wait for an answer."),
 )
 
 pace = _together(
     _rate,
     _valued(
         "--settle",
-        click.FloatRange(0, 3600),
+        Numbers(0, 3600),
         _settings.settle,
         "Seconds to wait before a send of unknown end is looked up.",
     ),
     _valued(
         "--max-attempts",
-        click.IntRange(1, 100),
+        WholeNumbers(1, 100),
         _settings.max_attempts,
         "Sends of one row that may have reached the service.",
     ),
     _valued(
         "--patience",
-        click.FloatRange(0, 86_400),
+        Numbers(0, 86_400),
         _settings.patience,
         "Seconds without any answer, or with refusals for the rate only, before the run ends unfinished.",
     ),
@@ -192,7 +193,7 @@ budget = _together(
     ),
     option(
         "--canary",
-        type=click.IntRange(0),
+        type=WholeNumbers(0),
         help="Rows to create first, beyond one of each shape; two in all at least. Nothing follows if all are"
         " refused.  [default: 0, before more than 20 creates only]",
     ),
@@ -201,7 +202,7 @@ budget = _together(
         type=Duration(),
         help="End by then, e.g. 50m or 90 (seconds): sending stops in time to wait for what is on its way.",
     ),
-    option("--max-jobs", type=click.IntRange(0), help="Refuse a plan with more creates."),
+    option("--max-jobs", type=WholeNumbers(0), help="Refuse a plan with more creates."),
     option("--shard", type=Part(), help="Only this part of the rows, by name: 2/4 is the second of four."),
 )
 
@@ -223,7 +224,7 @@ asking_pace = _together(
     _rate,
     _valued(
         "--patience",
-        click.FloatRange(0, 86_400),
+        Numbers(0, 86_400),
         _settings.first_patience,
         "Seconds without any answer of the service before it is asked no more.",
     ),

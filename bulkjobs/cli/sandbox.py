@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkjobs.cli import options
+from bulkjobs.cli.ranges import Numbers, WholeNumbers
 from bulkjobs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
 @click.command("sandbox", epilog="\b\nExample:\n  bulkjobs sandbox --port 8080 --rate 20 --list-lag 3\n")
 @options.config
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1.  [default: a free one]")
+@click.option("--port", type=WholeNumbers(0, 65535), default=0, help="Port on 127.0.0.1.  [default: a free one]")
 @click.option(
     "--api", type=click.Choice(["2025-03", "2026-09"]), default="2025-03", show_default=True, help="Contract."
 )
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Requests per second; beyond it: 429.")
-@click.option("--list-lag", type=click.FloatRange(0), default=0.0, help="Seconds until a job shows in lists.")
-@click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds per reply.")
+@click.option("--rate", type=Numbers(0, min_open=True), help="Requests per second; beyond it: 429.")
+@click.option("--list-lag", type=Numbers(0), default=0.0, help="Seconds until a job shows in lists.")
+@click.option("--latency", type=Numbers(0), default=0.0, help="Seconds per reply.")
 @click.option("--data", type=click.Path(path_type=Path), help="Keep the jobs in this file.  [default: in memory]")
 @click.option(
     "--duplicate-names",
