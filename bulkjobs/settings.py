@@ -40,8 +40,17 @@ class Shard:
 
         CRC-32 of the name, divided by a prime first: its low bits alone may follow patterns in names.
         """
-        place = zlib.crc32(name.encode()) // 2_003 % self.count if name else 0
-        return place == self.number - 1
+        return self.having(name).number == self.number
+
+    def having(self, name: str | None) -> Shard:
+        """The one of as many parts that a job of this name is in."""
+        return Shard(1 + (zlib.crc32(name.encode()) // 2_003 % self.count if name else 0), self.count)
+
+    @classmethod
+    def read(cls, text: str) -> Shard:
+        """From ``2/4``."""
+        number, _, count = text.partition("/")
+        return cls(int(number), int(count))
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"

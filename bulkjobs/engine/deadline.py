@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bulkjobs.engine.clock import Clock
-from bulkjobs.engine.work import Stop, Tally
+from bulkjobs.engine.work import NOTICED_S, Stop, Tally
 
 _TIMES, _MORE_S = 2.0, 1.0
 """Margin over the slowest of the last answers."""
@@ -45,7 +45,11 @@ async def keep_deadline(
     end = begun + deadline
     while (left := end - clock.monotonic()) > (reserve := reserve_s(deadline, longest, tally.slowest)):
         await clock.sleep(min(left - reserve, _ASKED_S))
-    reason = f"sending stopped {left:.3g} s before --deadline {deadline:g}s, to wait for what is on its way"
+    reason = f"sending stopped {left:.3g} s before --deadline {deadline:g}s"
+    if (pause := tally.paused_until - clock.monotonic()) >= NOTICED_S:
+        reason += f", in a pause that the service asked for (refused for the rate: {pause:,.0f} s of it were left)"
+    if tally.in_flight:
+        reason += ", to wait for what is on its way"
     if left <= 0:
         reason = f"--deadline {deadline:g}s is over"
     stop(Stop("halted", reason, "run the same command again: it goes on", is_rule=True))

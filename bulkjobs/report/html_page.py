@@ -25,7 +25,7 @@ from bulkjobs.report.figures import Figures
 from bulkjobs.report.html_course import Course, course_of, fixed_rate, is_rate
 from bulkjobs.report.html_rows import MOST_CHARACTERS, TableRows, json_chunks, json_for_script
 from bulkjobs.report.private_files import Draft
-from bulkjobs.report.share import shard_of, share
+from bulkjobs.report.share import shard_of, share, unlisted_by
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -84,6 +84,7 @@ def _of_run(run: RunRecord, summary: Mapping[str, Any], figures: Figures) -> dic
         "done": sum(counts[outcome] for outcome in SUCCEEDED),
         "errors": _errors(run, summary),
         "unread": [file for file in summary["inventories"] if file["state"] != "read"],
+        "unlisted": unlisted_by(shard_of(run.facts), run.orphans),
         "named": _NAMED,
         "said_of_retries": html_words.retries(run.facts, figures.rows_by_attempts, counts[Outcome.ADOPTED]),
         "attempts": _by_attempts(figures),

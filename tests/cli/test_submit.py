@@ -60,7 +60,7 @@ def test_the_summary_keeps_what_rate_was_permitted_when(run: Run, tmp_path: Path
 def test_the_same_command_is_named_where_it_is_of_use(tmp_path: Path, again: Again, line: str | None) -> None:
     out = io.StringIO()
     result = Result(ExitCode.NOT_FINISHED, Stop("halted", "so it was", again=again), (), 0, 0)
-    summary = {"counts": {}, "rows": 0, "shard": None, "errors": [], "facts": {}}
+    summary = {"state": "finished", "counts": {}, "rows": 0, "shard": None, "errors": [], "facts": {}}
     show_summary(Console(file=out), Submitted("r", result, tmp_path, summary), "bulkjobs submit jobs.csv")
     said = [text for text in out.getvalue().splitlines() if text.endswith("jobs.csv")]
     assert said == ([line] if line else [])

@@ -20,12 +20,22 @@ class Kept:
     ``answers``: seconds that an answer took, by when it came.
     """
 
-    def __init__(self, deadline: float, timeout: float, answers: dict[float, float], late: float = 0.0) -> None:
+    def __init__(
+        self,
+        deadline: float,
+        timeout: float,
+        answers: dict[float, float],
+        late: float = 0.0,
+        *,
+        in_flight: int = 1,
+        pause: float = 0.0,
+    ) -> None:
         self.stopped = self.gave_up = -1.0
         self.reason = ""
 
         async def main(clock: Clock) -> None:
-            tally, begun = Tally(), clock.monotonic() - late
+            begun = clock.monotonic() - late
+            tally = Tally(in_flight=in_flight, paused_until=begun + pause)
 
             def stop(stop: Stop) -> None:
                 self.stopped, self.reason = clock.monotonic() - begun, stop.reason
@@ -58,6 +68,15 @@ def test_of_a_service_that_never_answered_the_timeout_is_waited_for_but_half_of_
     kept = Kept(30.0, timeout, {})
     assert (kept.stopped, kept.gave_up) == pytest.approx((stopped, 30.0), abs=0.01)
     assert kept.reason.startswith(f"sending stopped {30 - stopped:g} s before --deadline 30s")
+
+
+def test_in_a_pause_that_the_service_asked_for_it_says_so_and_waits_for_nothing() -> None:
+    kept = Kept(12.0, 30.0, {}, in_flight=0, pause=300.0)
+    assert kept.reason == (
+        "sending stopped 6 s before --deadline 12s, in a pause that the service asked for"
+        " (refused for the rate: 294 s of it were left)"
+    )
+    assert "pause" not in Kept(12.0, 30.0, {}, in_flight=0, pause=5.0).reason
 
 
 def test_a_deadline_that_is_over_before_the_first_send_says_so() -> None:

@@ -19,6 +19,7 @@ from bulkjobs.engine.records import InventoryRecord
 from bulkjobs.graph.comparison import BUILT_IN
 from bulkjobs.inventory.reader import file_sha256
 from bulkjobs.sandbox import SandboxOptions
+from bulkjobs.settings import Shard
 
 from .conftest import HEADER, Ended, Run, Service, inventory
 
@@ -385,3 +386,15 @@ def test_explain_writes_nothing(run: Run, service: Service, tmp_path: Path) -> N
     ended: Ended = run("explain", "one", "alpha")
     assert ended.code == 0
     assert state.read_bytes() == before
+
+
+def test_a_row_of_another_shard_is_said_to_be_in_that(run: Run, service: Service, tmp_path: Path) -> None:
+    names = [f"n{number}" for number in range(8)]
+    run("submit", inventory(tmp_path / "jobs.csv", *names), *service.words, "--run-id", "half", "--shard", "2/2")
+    other = next(name for name in names if Shard(1, 2).holds(name))
+    ended = run("explain", "half", other)
+    assert (ended.code, "only shard 2/2; a job of that name is in shard 1/2" in ended.err) == (2, True), ended.err
+    line = run("explain", "half", str(2 + names.index(other)))
+    assert (line.code, "that line may be in another" in line.err) == (2, True), line.err
+    unknown = next(name for name in ("nx", "ny", "nz", "nw") if Shard(2, 2).holds(name))
+    assert "shard" not in run("explain", "half", unknown).err

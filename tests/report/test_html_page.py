@@ -17,6 +17,7 @@ import pytest
 
 from bulkjobs.engine.records import AttemptRecord, Outcome, RowRecord, RunRecord
 from bulkjobs.report.render import render
+from bulkjobs.settings import Shard
 
 from .made import START, Report, created, csv_bytes, inventory, rejected, rendered, rows_of, run_of
 
@@ -200,6 +201,18 @@ def test_names_without_a_row_are_listed_up_to_a_hundred(tmp_path: Path) -> None:
     assert "old_99adoptedj99" in said
     assert "old_100" not in said
     assert "3 more are in summary.json." in said
+
+
+def test_a_name_of_another_shard_is_not_called_unlisted(tmp_path: Path) -> None:
+    names = [{"name": name, "outcome": "adopted", "job_id": name, "detail": None} for name in ("a1", "a2", "a3")]
+    ours = {each["name"] for each in names if Shard(1, 2).holds(str(each["name"]))}
+    assert len(ours) in (1, 2)
+    page = rendered(run_of(orphans=names, facts={"shard": "1/2"}), [created(0, 2)], tmp_path / "out")
+    listed, _, others = said_by(page).partition("Names of other shards than 1/2, or that the inventory does not list")
+    assert ours == {name for name in ("a1", "a2", "a3") if f"{name}adopted" in listed}
+    assert {"a1", "a2", "a3"} - ours == {name for name in ("a1", "a2", "a3") if f"{name}adopted" in others}
+    whole = said_by(rendered(run_of(orphans=names), [created(0, 2)], tmp_path / "whole"))
+    assert ("Names that the inventory does not list" in whole, "other shards" in whole) == (True, False)
 
 
 def test_it_says_which_file_it_could_not_read(tmp_path: Path) -> None:

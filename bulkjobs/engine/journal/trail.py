@@ -15,6 +15,7 @@ from bulkjobs.engine.records import NO_FILE, Outcome, RowRecord
 from bulkjobs.errors import UsageError
 from bulkjobs.graph.suggest import nearest
 from bulkjobs.plain import plain
+from bulkjobs.settings import Shard
 
 _ROW = """
 SELECT seq, digest, outcome IS NOT NULL, file, line, name, coalesce(outcome, {outcome}), job_id, status, http_status,
@@ -133,7 +134,8 @@ class Trails(History):
         with errors_of(self._path):
             record = _unlisted(past, name)
         if record is None:
-            raise UsageError(f"{plain(name, 120)}: run {past.record.run_id} has no such row", self._hint(past, name))
+            message = f"{plain(name, 120)}: run {past.record.run_id} has no such row"
+            raise UsageError(message, _of_another_shard(past, name) or self._hint(past, name))
         with errors_of(self._path):
             return Trail(
                 record,
@@ -225,6 +227,19 @@ class Trails(History):
             ).fetchall()
         near = nearest(row, [name for (name,) in names])
         return f"did you mean {near}?" if near else "give the job's name, or the line on which the row begins"
+
+
+def _of_another_shard(past: PastRun, row: str) -> str | None:
+    """Where else to look, if the run had a shard that has no row of that name."""
+    shard = past.record.facts.get("shard")
+    if not isinstance(shard, str):
+        return None
+    ours = Shard.read(shard)
+    if row.rpartition(":")[2].isdecimal():
+        return f"the run had only shard {ours}, and that line may be in another: the job's name tells in which"
+    if ours.holds(row):
+        return None
+    return f"the run had only shard {ours}; a job of that name is in shard {ours.having(row)}: explain that one's run"
 
 
 def _unlisted(past: PastRun, name: str) -> RowRecord | None:
