@@ -83,8 +83,9 @@ def refuse_mistyped(config: ConfigFile, is_flag: Mapping[str, bool]) -> None:
     """Raises UsageError where a flag is not true or false, or anything else is."""
     for key, value in config.values.items():
         if isinstance(value, bool) != is_flag[key]:
-            kind = "true or false" if is_flag[key] else "a value, not true or false"
-            raise UsageError(f"--config {config.place_of(key)}: {key} must be {kind}", "`bulkjobs config` shows it")
+            kind = "true or false" if is_flag[key] else "a number or a text"
+            said = f"{key} must be {kind}, and is {plain(_text(value), 100)}"
+            raise UsageError(f"--config {config.place_of(key)}: {said}", "`bulkjobs config` shows it")
 
 
 def _checked(config: ConfigFile, key: str, value: Any) -> Any:

@@ -21,7 +21,7 @@ from rich.text import Text
 from bulkjobs.counted import counted
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.estimate import estimate_s
-from bulkjobs.engine.records import SUCCEEDED
+from bulkjobs.engine.records import SUCCEEDED, Outcome
 from bulkjobs.engine.stragglers import Lost
 from bulkjobs.engine.work import Tally
 from bulkjobs.settings import Settings
@@ -57,8 +57,12 @@ def phase_of(tally: Tally, now: float) -> str:
 
 
 def failed(tally: Tally) -> int:
-    """Rows that ended without what they ask for."""
-    return sum(count for outcome, count in tally.outcomes.items() if outcome not in SUCCEEDED)
+    """Rows that ended without what they ask for, but for those that nobody tried."""
+    return sum(
+        count
+        for outcome, count in tally.outcomes.items()
+        if outcome not in SUCCEEDED and outcome is not Outcome.NOT_SENT
+    )
 
 
 class Speed:
@@ -155,6 +159,8 @@ class ProgressView:
             parts.insert(0, Text(f"paused by the service: {pause:,} s more", style="yellow"))
         if bad := failed(tally):
             parts.append(Text(f"{bad:,} failed", style="red"))
+        if left := tally.outcomes[Outcome.NOT_SENT]:
+            parts.append(Text(f"{left:,} not sent", style="yellow"))
         if tally.settling:
             parts.append(Text(f"{tally.settling:,} settling{self._until(now)}", style="yellow"))
         if tally.looking:

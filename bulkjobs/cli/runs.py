@@ -203,14 +203,16 @@ def _seconds(run: RunOverview) -> float | None:
 
 
 def _took(run: RunOverview) -> str:
+    """Of a run that was killed: to what it did last, for when it ended nobody wrote down."""
     seconds = _seconds(run)
     if seconds is None:
         return "?"
+    least = "at least " if run.record.state == "killed" else ""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{least}{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
+    return f"{least}{hours}:{minutes:02d}:{rest:02d}"
 
 
 def _outcomes(run: RunOverview) -> str:

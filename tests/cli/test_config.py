@@ -78,7 +78,7 @@ def test_variables_of_a_layout_come_from_the_environment_as_a_shell_would_write_
     [
         ("mx_rows = 1\n", "b.toml:1: unknown setting 'mx_rows'\n  did you mean 'max_rows'?"),
         ("rate = 2\nzzzzzz = 1\n", "b.toml:2: unknown setting 'zzzzzz'"),
-        ("rate = true\n", "b.toml:1: rate must be a value, not true or false"),
+        ("rate = true\n", "b.toml:1: rate must be a number or a text, and is true"),
         ('sandbox = "yes"\n', "b.toml:1: sandbox must be true or false"),
         ("rate = [1]\n", "b.toml:1: rate must be a text, a number, true or false"),
         ("\nrate = 0\n", "(from b.toml:2)"),

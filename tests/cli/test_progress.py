@@ -159,6 +159,12 @@ def test_what_matters_most_stays_where_there_is_little_room() -> None:
     assert stage.lines(30)[1].strip() == "0.0/s of 20.0  7 failed"
 
 
+def test_rows_that_nobody_tried_have_not_failed() -> None:
+    stage = sending()
+    stage.tally.outcomes[Outcome.NOT_SENT] = 63
+    assert stage.lines(40)[1].strip() == "0.0/s of 20.0  63 not sent"
+
+
 def test_durations() -> None:
     assert [duration(seconds) for seconds in (0, 7.4, 65, 3_723)] == ["0:00", "0:07", "1:05", "1:02:03"]
 

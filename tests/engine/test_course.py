@@ -19,7 +19,17 @@ def test_of_a_second_the_highest_counts_so_that_nothing_sent_was_not_permitted()
     course = RateCourse()
     for rate in (8.0, 20.0, 11.0):
         course.note(7.5, rate)
-    assert course.points(7.0) == [[0.0, 20.0]]
+    assert course.points(7.0) == [[0.0, 8.0], [0.0, 20.0]]
+    for rate in (9.0, 15.0, 10.0):
+        course.note(8.5, rate)
+    assert course.points(7.0)[2:] == [[1.0, 15.0]]
+
+
+def test_it_begins_with_the_rate_of_the_first_send_however_soon_that_rose() -> None:
+    course = RateCourse()
+    for now, rate in ((7.0, 4.0), (7.2, 120.0), (7.9, 244.0), (8.5, 244.0)):
+        course.note(now, rate)
+    assert course.points(7.0) == [[0.0, 4.0], [0.0, 244.0]]
 
 
 def test_what_was_permitted_before_the_run_counts_from_its_beginning() -> None:

@@ -97,6 +97,7 @@ class TestListing:
         (found,) = run("runs", "--json").json["runs"]
         assert (found["state"], found["counts"]) == ("killed", {"not_sent": 1, "unresolved": 1})
         assert (found["ended_at"], found["duration_s"]) == (None, 1.0)
+        assert "at least 1.0 s" in run("runs").out
 
     async def test_a_line_is_whole_where_a_program_reads_it_and_fits_a_narrow_terminal(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -203,6 +203,11 @@ def test_names_without_a_row_are_listed_up_to_a_hundred(tmp_path: Path) -> None:
     assert "3 more are in summary.json." in said
 
 
+@pytest.mark.parametrize(("state", "took"), [("killed", "Tookat least 2.5"), ("halted", "Took2.5")])
+def test_of_a_killed_run_only_the_least_that_it_took_is_known(tmp_path: Path, state: str, took: str) -> None:
+    assert took in said_by(rendered(run_of(state=state), [created(0, 2)], tmp_path / "out"))
+
+
 def test_a_name_of_another_shard_is_not_called_unlisted(tmp_path: Path) -> None:
     names = [{"name": name, "outcome": "adopted", "job_id": name, "detail": None} for name in ("a1", "a2", "a3")]
     ours = {each["name"] for each in names if Shard(1, 2).holds(str(each["name"]))}

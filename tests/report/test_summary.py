@@ -73,6 +73,13 @@ def test_the_rate_is_that_of_first_sends(tmp_path: Path) -> None:
     assert rate == {"permitted_per_s": 5.0, "achieved_per_s": 4.0, "peak_per_s": 4}
 
 
+def test_the_peak_is_that_of_any_second_whenever_it_begins(tmp_path: Path) -> None:
+    second = (START // 1000 + 1) * 1000
+    times = [second - 300, second - 200, second + 100, second + 699, second + 700]
+    rows = [created(0, line, first_sent_at=time) for line, time in enumerate(reversed(times))]
+    assert rendered(run_of(), rows, tmp_path / "out").summary["rate"]["peak_per_s"] == 4
+
+
 def test_two_sends_that_follow_each_other_are_no_measure_of_the_rate(tmp_path: Path) -> None:
     rows = [created(0, line, first_sent_at=START + 6 * line) for line in range(2)]
     assert rendered(run_of(), rows, tmp_path / "out").summary["rate"]["achieved_per_s"] is None
