@@ -93,8 +93,10 @@ def headline(run: RunRecord, rows: int, counts: Mapping[str, int]) -> Headline:
         is_sure = not (counts.get(Outcome.UNRESOLVED) or not_looked_at(run.state, run.facts, counts))
         text = f"{_standing(done, rows, counts, is_sure=is_sure)}{_kinds(counts, succeeded=False)}."
         tone = "mixed" if done else "bad"
-    said = [sentence for sentence in (_why(run), unseen_said(run.state, run.facts, counts)) if sentence]
-    return Headline(text, " ".join(said) or None, tone, run.state)
+    why, unseen = _why(run), unseen_said(run.state, run.facts, counts)
+    if why and unseen:
+        why = f"{why.removesuffix('.')}. {unseen}"
+    return Headline(text, why or unseen, tone, run.state)
 
 
 def advice(outcome: Outcome, http_status: int | None, code: str | None, state: str = "finished") -> str:

@@ -42,6 +42,13 @@ def test_the_headline_is_one_sentence(state: str, counts: dict[str, int], text: 
     assert (said.text, said.tone) == (text, tone)
 
 
+@pytest.mark.parametrize("reason", ["no", "no."])
+def test_what_is_not_known_is_a_sentence_of_its_own(reason: str) -> None:
+    said = headline(run_of(state="halted", reason=reason), 1, {"not_sent": 1})
+    assert said.why is not None
+    assert said.why.startswith("The run ended early: no. The row that was not sent may have its job already")
+
+
 def test_rows_that_were_looked_for_and_not_found_have_no_job() -> None:
     said = headline(run_of(state="halted", reason="no", facts={"not_looked_at": 0}), 3, {"not_sent": 3})
     assert (said.text, said.why) == ("None of the 3 rows has its job: 3 not sent.", "The run ended early: no")
