@@ -142,7 +142,7 @@ async def make_plan(
         error = NotFinished(stop.reason, stop.hint or AGAIN)
         error.exit_code = result.exit_code
         raise error
-    return run.plan
+    return run.plan.for_another_run()
 
 
 async def reconcile(

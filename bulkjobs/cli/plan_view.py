@@ -7,6 +7,7 @@ from itertools import islice
 from rich.console import Console
 from rich.text import Text
 
+from bulkjobs.cli.paces import about, ago, per_second
 from bulkjobs.engine.plan import Plan
 from bulkjobs.engine.planned import Action, Planned
 from bulkjobs.engine.three_way import FieldChange, Side, shown
@@ -55,12 +56,18 @@ def in_numbers(plan: Plan) -> str:
 
 def _time(plan: Plan) -> str:
     """How long it will take, and what that rests on."""
-    about = f"about {_duration(plan.eta_s)}"
-    if not plan.is_rate_known:
-        return f"no rate is known yet: {about} if the service sets no limit"
+    time, expected = about(plan.eta_s), plan.expected
+    if expected.rate is None:
+        return f"no rate is known yet: {time} if the service sets no limit"
+    rate = f"{per_second(expected.rate)}/s"
     if plan.narrow is not None:
-        return f"{about}, limited by --concurrency {plan.narrow:,} and not by the rate of {plan.rate:,.1f}/s"
-    return f"{about} at {plan.rate:,.1f}/s"
+        return f"{time}, limited by --concurrency {plan.narrow:,} and not by the rate of {rate}"
+    if expected.age_s is None:
+        return f"{time} at {rate}"
+    if expected.asked is not None:
+        learned = f"learned {ago(expected.age_s)}: the service permitted less than --rate {per_second(expected.asked)}"
+        return f"{time} at {rate}, {learned}"
+    return f"{time} at {rate}, the rate learned {ago(expected.age_s)}"
 
 
 def _show_row(console: Console, row: Planned, sign: str, style: str, *, is_alike: bool) -> None:
@@ -83,11 +90,3 @@ def _difference(change: FieldChange, *, has_side: bool) -> Text:
     if has_side and change.side is not Side.UNKNOWN:
         text.append(f"  ({change.side.value})", style="dim")
     return text
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02} min"

@@ -18,6 +18,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from bulkjobs.cli.paces import per_second
 from bulkjobs.counted import counted
 from bulkjobs.engine.clock import Clock
 from bulkjobs.engine.estimate import estimate_s
@@ -154,7 +155,7 @@ class ProgressView:
         tally, now = self.tally, self.clock.monotonic()
         reads_only = not tally.sends or (self._speed.sends == 0 and self._speed.reads > 0)
         speed = self._speed.reads if reads_only else self._speed.sends
-        parts = [Text(f"{speed:,.1f}/s of {tally.rate:,.1f}")]
+        parts = [Text(f"{per_second(speed)}/s of {per_second(tally.rate)}")]
         if pause := math.ceil(self.pause_s()):
             parts.insert(0, Text(f"paused by the service: {pause:,} s more", style="yellow"))
         if bad := failed(tally):

@@ -7,14 +7,15 @@ slots become free. What sends of unknown end cost is told by ``stragglers`` and 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from bulkjobs.engine.canary import CROWD
 from bulkjobs.engine.false_alarms import alarms_s, last_alarm_s
 from bulkjobs.engine.learned import START
 from bulkjobs.engine.pacing import bucket
+from bulkjobs.engine.regrowth import Regrowth
 from bulkjobs.engine.resolver import READERS
 from bulkjobs.engine.stragglers import NONE_LOST, PAGE, Lost, Sends, again_within, rounds_s, tail_s
-from bulkjobs.engine.traffic import WINDOW
 
 _FOLD_S, _FOLD_LATENCIES = 0.15, 0.8
 """Seconds in which the rate grows e-fold while its limit is searched for, and as many latencies: measured on
@@ -38,38 +39,41 @@ def estimate_s(
     reads: int = 0,
     listed_pages: int = 0,
     survey: float = 0.0,
-    waits_a_window: bool = False,
+    window: float = 0.0,
+    start: float | None = None,
 ) -> float:
     """Seconds until ``to_send`` rows have their job, and ``reads`` existing ones are compared.
 
-    ``rate``: sends a second, permitted or learned; None: it is to be found out, which takes a while, too.
+    ``rate``: sends a second, permitted or learned; None: it is to be found out, which takes a while, too. ``start``:
+    with how many a second the run begins that then comes to ``rate``; None: with as many, as if it is not less.
     ``latency``: seconds from a send to its answer. ``lost``: what of it has no known end. ``listed_pages``: pages of
     existing jobs that are listed first, once or, if there is something to send, twice. ``survey``: seconds to check the
-    inventory. ``waits_a_window``: a run after one that was killed lets the rate's window pass before it asks anything,
-    the time of the survey included.
+    inventory. ``window``: seconds that a run after one that was killed lets pass before it asks anything, the time of
+    the survey included.
     """
     unknown = _odds(lost)
     silence = latency if lost.silence is None else lost.silence
     width = _width(concurrency, latency, lost)
-    pace = _pace(rate, width)
-    sends = Sends(pace, latency, unknown, lost.made, silence)
-    before = max(survey, WINDOW if waits_a_window else 0.0)
-    if listed_pages:
+    speed = _Speed(rate, start, latency)
+    sends = Sends(speed.mean(to_send, width), latency, unknown, lost.made, silence)
+    before = max(survey, window)
+    if listed_pages:  # one after the other
         passes = 2 if listed_pages > 1 and to_send else 1
-        before += listed_pages * passes * max(latency, 1.0 / pace)
-    reading = reads / min(pace, READERS / max(latency, _SLOT_S))
+        before += speed.sending_s(listed_pages * passes, 1.0 / max(latency, _SLOT_S)) + latency
+    after = 1 if listed_pages else 0  # reads have one limiter: the first comes after the last page
+    reading = speed.sending_s(reads + after, READERS / max(latency, _SLOT_S)) if reads else 0.0
     if to_send <= 0:
         return before + reading + (latency if reads else 0.0)
     if to_send > CROWD:
         before += latency  # the crowd waits for the canaries' answers
     pages = max(1, listed_pages, math.ceil(to_send / PAGE))
     count = to_send / (1.0 - sends.again)
-    sending = max(_INSTANT, _sending_s(count, rate, width, latency))
+    sending = max(_INSTANT, speed.sending_s(count, width))
     rounds: list[float] = []
     for _ in range(_FIXED if unknown else 0):
         rounds = rounds_s(sends, settle, unknown * count / max(sending, latency, _SLOT_S), pages)
         count = to_send * (1.0 + again_within(sends, rounds, sending))
-        sending = max(_INSTANT, _sending_s(count, rate, width, latency) + alarms_s(sends, count))
+        sending = max(_INSTANT, speed.sending_s(count, width) + alarms_s(sends, count))
     end = latency + tail_s(sends, to_send / sending, sending, rounds)
     if unknown:
         end += last_alarm_s(sends, settle)
@@ -91,20 +95,38 @@ def _width(concurrency: int, latency: float, lost: Lost) -> float:
     return concurrency / (_SLOT_S + (1.0 - unknown) * latency + unknown * silence)
 
 
-def _pace(rate: float | None, width: float) -> float:
-    """Sends a second in the long run: the leak of the limiter's bucket, or what the slots let through."""
-    return min(bucket(rate)[1], width) if rate is not None else min(START, width)
+@dataclass(frozen=True, slots=True)
+class _Speed:
+    """How quickly sends leave, creates and reads alike. The figures are those of ``estimate_s``."""
 
+    rate: float | None
+    start: float | None
+    latency: float
 
-def _sending_s(sends: float, rate: float | None, width: float, latency: float) -> float:
-    """Seconds from the first send to the last."""
-    if rate is None:
-        # The search grows exponentially from START, until the slots are the limit.
-        log_growth = 1.0 / (_FOLD_S + _FOLD_LATENCIES * latency)
+    def mean(self, sends: float, width: float) -> float:
+        """Sends a second: the leak of the limiter's bucket, or what the slots let through, in the long run.
+
+        Where the rate is to be found out, that of this run.
+        """
+        if self.rate is not None:
+            return min(bucket(self.rate)[1], width)
+        return min(width, max(START, sends / max(_INSTANT, self.sending_s(sends, width))))
+
+    def sending_s(self, sends: float, width: float) -> float:
+        """Seconds from the first send to the last, where ``width`` a second have room."""
+        if self.rate is None:
+            return self._searching_s(max(0.0, sends - 1.0), width)
+        size, leak = bucket(self.rate)
+        left, pace = max(0.0, sends - size), min(leak, width)
+        if self.start is not None and self.start < pace:
+            return Regrowth(self.start, pace, self.latency).seconds_for(left)
+        return left / pace
+
+    def _searching_s(self, sends: float, width: float) -> float:
+        """The search grows exponentially from START, until the slots are the limit."""
+        log_growth = 1.0 / (_FOLD_S + _FOLD_LATENCIES * self.latency)
         climb = max(0.0, math.log(width / START) / log_growth)
         climbed = START * (math.exp(log_growth * climb) - 1.0) / log_growth
         if sends <= climbed:
             return math.log(1.0 + sends * log_growth / START) / log_growth
         return climb + (sends - climbed) / width
-    size, _ = bucket(rate)
-    return max(0.0, sends - size) / _pace(rate, width)

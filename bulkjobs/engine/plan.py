@@ -8,12 +8,13 @@ saved and held to.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
+from bulkjobs.engine.expected_rate import NOT_KNOWN, ExpectedRate
 from bulkjobs.engine.plan_rows import PlanRows
 from bulkjobs.engine.planned import PENDING, Action
 from bulkjobs.errors import UsageError
@@ -41,20 +42,25 @@ class Terms:
 class Plan:
     """``calls``: how many of each kind are to be made. ``owned``: jobs that this namespace has made, for the limit.
 
-    ``eta_s``: seconds; ``rate`` (sends a second) and ``latency_s`` are what it was reckoned with. ``is_rate_known``: it
-    was given or learned; else ``eta_s`` is that of a service without a limit. ``narrow``: the concurrency, where that
-    sets the pace and not the rate.
+    ``eta_s``: seconds; ``expected`` (the document's ``rate``: what it comes to, or where the search for it begins) and
+    ``latency_s`` are what it was reckoned with; where no rate is known, for a service without a limit. ``narrow``: the
+    concurrency, where that sets the pace and not the rate. ``read``: jobs that were read for it, since the journal does
+    not know them as they are.
     """
 
     terms: Terms
     rows: PlanRows
     calls: Mapping[str, int] = field(default_factory=dict)
     eta_s: float = 0.0
-    rate: float = 0.0
+    expected: ExpectedRate = NOT_KNOWN
     latency_s: float = 0.0
     owned: int = 0
-    is_rate_known: bool = True
     narrow: int | None = None
+    read: int = 0
+
+    def for_another_run(self) -> Plan:
+        """The same for a run that knows nothing of this one's reads: it makes them, too."""
+        return replace(self, calls={**self.calls, "getJob": self.calls["getJob"] + self.read})
 
     @property
     def counts(self) -> dict[str, int]:
@@ -72,7 +78,7 @@ class Plan:
             "counts": self.counts,
             "eta_s": round(self.eta_s, 1),
             "calls": dict(self.calls),
-            "rate": round(self.rate, 3),
+            "rate": round(self.expected.rate or self.expected.start, 3),
             "latency_s": round(self.latency_s, 4),
             "endpoint": terms.endpoint,
             "account": terms.account,

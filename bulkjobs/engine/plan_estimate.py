@@ -15,9 +15,10 @@ _OF_A_DELETE = 2
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """``rate``: sends a second, permitted or learned; None: to be found out. ``latency``: of a call, ``survey``: of
-    checking the inventory, seconds. ``pages`` of the list, ``reads``: jobs that were compared. ``lost``: of what
-    the last runs sent. ``after_a_kill``: the run before it was killed, so this one lets a window pass first.
+    """``rate``: sends a second, permitted or learned; None: to be found out. ``start``: with how many the run begins;
+    None: with ``rate``. ``latency``: of a call, ``survey``: of checking the inventory, seconds. ``pages`` of the list,
+    ``reads``: jobs that were compared. ``lost``: of what the last runs sent. ``window``: seconds that pass first,
+    since the run before was killed.
     """
 
     rate: float | None
@@ -28,12 +29,16 @@ class Measured:
     pages: int = 1
     reads: int = 0
     lost: Lost = NONE_LOST
-    after_a_kill: bool = False
+    window: float = 0.0
+    start: float | None = None
 
 
 def plan_estimate_s(creates: int, updates: int, deletes: int, measured: Measured) -> float:
     """Seconds for a whole run, from checking the inventory on; one phase after the other, as ``reconcile`` does it."""
     rate, width, latency = measured.rate, measured.concurrency, measured.latency
+    changes = [(updates, _OF_AN_UPDATE), (deletes, _OF_A_DELETE)]
+    most = max(count * calls for count, calls in changes)
+    is_grown_before = max(creates, measured.reads) >= most  # the rate grows once, in the longest phase or before it
     total = estimate_s(
         creates,
         rate,
@@ -44,12 +49,14 @@ def plan_estimate_s(creates: int, updates: int, deletes: int, measured: Measured
         reads=measured.reads,
         listed_pages=measured.pages,
         survey=measured.survey,
-        waits_a_window=measured.after_a_kill,
+        window=measured.window,
+        start=measured.start if is_grown_before else None,
     )
-    for changes, calls in ((updates, _OF_AN_UPDATE), (deletes, _OF_A_DELETE)):
-        if changes:
+    for count, calls in changes:
+        if count:
             lost = replace(measured.lost, unknown=measured.lost.unknown / calls)  # only one of them is a write
-            total += estimate_s(calls * changes, rate, width, latency, lost=lost, settle=measured.settle)
+            start = measured.start if count * calls == most and not is_grown_before else None
+            total += estimate_s(calls * count, rate, width, latency, lost=lost, settle=measured.settle, start=start)
     return total
 
 

@@ -21,8 +21,9 @@ from bulkjobs.engine.examine import Examiner
 from bulkjobs.engine.feeding import expanded_again, inventory_changed, step_of
 from bulkjobs.engine.in_thread import in_thread
 from bulkjobs.engine.journal.applied import AppliedJobs, Owned, RowLine
-from bulkjobs.engine.journal.experience import lost_before
+from bulkjobs.engine.journal.experience import expected_of, lost_before
 from bulkjobs.engine.journal.pending import PlannedRow
+from bulkjobs.engine.pacing import window_of
 from bulkjobs.engine.plan import Plan, Terms
 from bulkjobs.engine.plan_estimate import Measured, narrow_in, plan_estimate_s
 from bulkjobs.engine.plan_rows import PlanRows
@@ -32,6 +33,7 @@ from bulkjobs.engine.protocol import Finish
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.submit import Submit
 from bulkjobs.engine.together import together
+from bulkjobs.engine.traffic import WINDOW
 from bulkjobs.engine.work import Stop
 from bulkjobs.errors import ExitCode, NotFinished, UsageError, worst
 from bulkjobs.graph.expand import Expander
@@ -76,6 +78,7 @@ class Reconcile(Submit):
         self._found: dict[int, Planned] = {}
         self._removals: Sequence[Planned] = ()
         self._survey_s = self._listing_s = 0.0
+        self._not_known = 0  # jobs in the list that are read since the journal does not know them as they are
 
     def stop(self, stop: Stop) -> None:
         """End the run early: nothing more is sent, what is on its way is waited for."""
@@ -139,6 +142,7 @@ class Reconcile(Submit):
     async def _examine_row(self, row: PlannedRow, spec: JobSpec, step: Step, slots: asyncio.Semaphore) -> None:
         async with slots:
             planned = await self._examiner.row(row, spec, step)
+        self._not_known += step.action is planning.Action.READ
         has_ended = planned.action is Action.UNCHANGED and step.action not in _LOOKED_AT_AGAIN
         if not has_ended:  # else the journal has all that a plan tells
             self._found[row.seq] = planned
@@ -182,10 +186,12 @@ class Reconcile(Submit):
             "deleteJob": deletes,
             "getJob": 2 * updates + deletes,
         }
-        is_known = self._settings.rate is not None or self._journal.learned() is not None
+        given = self._settings.rate
+        expected = expected_of(self._journal, given, self._clock.wall_ms())
+        was_killed = self._pending.last_run_ended() is None
         pages = self._sender.settling.resolver.pages
         measured = Measured(
-            self._control.rate if is_known else None,
+            expected.rate,
             self._settings.concurrency,
             self._settings.settle,
             self._listing_s,
@@ -193,18 +199,19 @@ class Reconcile(Submit):
             pages,
             max(0, self.tally.reads - pages),
             lost_before(self._journal),
-            self._pending.last_run_ended() is None,
+            (window_of(given) if given is not None else WINDOW) if was_killed else 0.0,
+            expected.start,
         )
         return Plan(
             self._terms(self.namespace, self._mode.prune, [(file.path, file.sha256 or "") for file in self._files]),
             rows,
             calls,
             plan_estimate_s(creates, updates, deletes, measured),
-            self._control.rate,
+            expected,
             self._listing_s,
             self._applied.count(self.namespace),
-            is_known,
             self._settings.concurrency if narrow_in(measured) else None,
+            self._not_known,
         )
 
     def _of_row(self, row: RowLine) -> Planned:

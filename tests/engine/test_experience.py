@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bulkjobs.engine.journal.experience import lost_before
+from bulkjobs.engine.expected_rate import ExpectedRate
+from bulkjobs.engine.journal.experience import expected_of, lost_before
 from bulkjobs.engine.journal.journal import Journal
 from bulkjobs.engine.journal.statements import Kind
+from bulkjobs.engine.learned import Learned
 from bulkjobs.engine.records import Outcome
 from bulkjobs.engine.stragglers import NONE_LOST, Lost
 
@@ -77,3 +79,33 @@ async def test_attempts_without_an_end_are_lost_and_say_nothing_of_the_wait(stat
             put_intent(journal, f"n{seq}", seq)
         await durable(journal)
     assert await _learnt(state) == Lost(unknown=1.0, made=NONE_LOST.made, silence=None)
+
+
+@pytest.mark.parametrize(
+    ("learned", "throttles", "rate"),
+    [
+        (9.0, 0, 50.0),  # the most that was asked for
+        (9.0, 1, 9.0),
+        (1.9, 0, 1.9),  # less than the rate with which runs begin: it was lowered
+    ],
+)
+async def test_a_rate_that_was_learned_holds_against_a_greater_one_only_if_more_was_refused(
+    state: Path, learned: float, throttles: int, rate: float
+) -> None:
+    async with opened(state, "earlier") as journal:
+        journal.learn(Learned(learned, 1_000))
+        journal.end_run("finished", None, 0, {"throttles": throttles}, 9_000)
+    async with opened(state, "now") as journal:
+        assert expected_of(journal, 50.0, 61_000).rate == rate
+
+
+async def test_a_send_that_a_killed_run_saw_refused_counts_too(state: Path) -> None:
+    async with opened(state, "earlier") as journal:
+        put_row(journal, 0)
+        attempt = put_intent(journal, "n0", 0)
+        await durable(journal)
+        put_end(journal, attempt, "throttled", closed=True)
+        await durable(journal)
+        journal.learn(Learned(9.0, 1_000))
+    async with opened(state, "now") as journal:
+        assert expected_of(journal, 50.0, 61_000) == ExpectedRate(50.0, 9.0, 60.0, 50.0)

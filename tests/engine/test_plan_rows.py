@@ -98,5 +98,5 @@ class TestEstimate:
 
     def test_only_after_a_run_that_was_killed_a_window_passes_first(self) -> None:
         quick = replace(self.measured, survey=0.2)
-        calm, killed = (plan_estimate_s(20, 0, 0, replace(quick, after_a_kill=after)) for after in (False, True))
+        calm, killed = (plan_estimate_s(20, 0, 0, replace(quick, window=window)) for window in (0.0, 1.0))
         assert killed - calm == pytest.approx(0.8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 
 from .stage import Stage, actions
 
@@ -48,6 +49,17 @@ async def test_a_difference_is_readable_and_says_which_side_changed(stage: Stage
     assert '~ alpha changed here filter.value: "A" → "A2" ~ bravo' in said
     assert "Plan: 3 to update" in said
     assert "3 updateJob" in said
+
+
+async def test_jobs_that_the_journal_does_not_know_are_read_by_the_run_to_come(stage: Stage) -> None:
+    stage.write(THREE)
+    await stage.reconciled()
+    assert (await stage.plan())["calls"]["getJob"] == 0
+    plan = await stage.plan("--state", "another.db")
+    assert actions(plan) == dict.fromkeys(THREE, "unchanged")
+    assert plan["calls"]["getJob"] == 3
+    said = (await stage.run("plan", "--state", "another.db")).said()
+    assert re.search(r"Plan: 3 unchanged Calls: 3 getJob; (less than a second|about \d+ s) at 300\.0/s", said)
 
 
 async def test_exit_code_tells_whether_something_is_pending(stage: Stage) -> None:

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkjobs.engine.estimate import estimate_s
+from bulkjobs.engine.resolver import READERS
 from bulkjobs.engine.stragglers import NONE_LOST, Lost
 from bulkjobs.engine.work import Tally
 from bulkjobs.library import Places, Target, submit
@@ -238,6 +239,21 @@ def test_an_unknown_end_costs_its_settle_time_and_maybe_another_send() -> None:
 def test_a_rate_that_is_to_be_found_out_is_slower_than_one_that_is_known() -> None:
     assert estimate_s(1_000, None, 32, 0.1) > estimate_s(1_000, 300.0, 32, 0.1)
     assert estimate_s(3, None, 32, 0.1) < 2.0
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.5, 20.0])
+def test_the_first_send_and_the_first_page_go_at_once(rate: float) -> None:
+    took = imagine(Scene(5, rate, latency=0.05), 1).seconds
+    assert estimate_s(5, rate, 32, 0.05, listed_pages=1) == pytest.approx(took, rel=0.03)
+
+
+def test_reads_find_their_rate_too() -> None:
+    assert 0.8 < estimate_s(60, None, 32, 0.003, reads=400, listed_pages=1) < 1.5  # 1.4 s were seen; 100 s at 4/s
+    assert estimate_s(0, None, 32, 0.2, reads=3_000, listed_pages=1) == pytest.approx(3_000 * 0.2 / READERS, rel=0.1)
+
+
+def test_a_page_after_another_waits_for_its_answer_only_while_the_rate_is_found_out() -> None:
+    assert estimate_s(0, None, 32, 0.2, listed_pages=100) == pytest.approx(20.0, rel=0.05)
 
 
 @given(

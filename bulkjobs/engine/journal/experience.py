@@ -1,13 +1,39 @@
-"""What earlier runs of a scope tell of the next one, beside the rate (``Journal.learned``)."""
+"""What earlier runs of a scope tell of the next one."""
 
 from __future__ import annotations
 
+import json
+
+from bulkjobs.engine.expected_rate import ExpectedRate, expected_rate
 from bulkjobs.engine.journal.journal import Journal
+from bulkjobs.engine.learned import START
 from bulkjobs.engine.stragglers import NONE_LOST, Lost
 
 _RUNS = 5
 _ENOUGH = 20
 """Sends below which nothing is concluded."""
+
+
+def expected_of(journal: Journal, given: float | None, now_ms: int) -> ExpectedRate:
+    """The rate that a run is reckoned with. ``given``: ``--rate``, None: auto.
+
+    Less than START is learned only of refusals; more may be the most that was ever asked for, unless some were refused.
+    """
+    learned = journal.learned()
+    is_limit = learned is not None and (learned.rate < START or _refused_for_rate(journal))
+    return expected_rate(given, learned, is_limit=is_limit, now_ms=now_ms)
+
+
+def _refused_for_rate(journal: Journal) -> bool:
+    """Whether the service refused something for its rate in one of the last runs."""
+    runs = journal.ask(
+        "SELECT u.facts, EXISTS (SELECT 1 FROM attempts a WHERE a.run = u.id AND a.verdict = 'throttled')"
+        " FROM runs u WHERE scope = ? AND id != ? ORDER BY id DESC LIMIT ?",
+        journal.scope,
+        journal.run,
+        _RUNS,
+    )
+    return any(of_a_send or json.loads(facts).get("throttles") for facts, of_a_send in runs)
 
 
 def lost_before(journal: Journal) -> Lost:
