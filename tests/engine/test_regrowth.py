@@ -28,7 +28,7 @@ def test_a_run_from_a_lower_start_takes_as_long_as_is_reckoned(
     control = RateControl(rng.uniform, learned=start)
     took = max(simulate(control, SlidingWindow(rate / _MARGIN), world, rng, work=work).accepted)
     assert Regrowth(start, rate, latency).seconds_for(work - 1) == pytest.approx(
-        took, rel=0.25 if latency > 0.2 else 0.13
+        took, rel=0.2 if latency > 0.2 else 0.1
     )
 
 
@@ -41,7 +41,7 @@ def test_more_sends_never_take_less_and_none_take_nothing() -> None:
 
 def test_the_estimate_takes_the_start_for_a_start() -> None:
     aged = estimate_s(608, 58.0, 32, 0.02, start=7.8, listed_pages=1)
-    assert aged == pytest.approx(14.0, rel=0.05)  # as seen; 78 s at 7.8/s for ever
+    assert aged == pytest.approx(14.0, rel=0.1)  # as seen; 78 s at 7.8/s for ever
     assert estimate_s(608, 58.0, 32, 0.02, start=80.0) == estimate_s(608, 58.0, 32, 0.02)
 
 
