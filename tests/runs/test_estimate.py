@@ -253,6 +253,7 @@ def test_reads_find_their_rate_too() -> None:
 
 
 def test_a_page_after_another_waits_for_its_answer_only_while_the_rate_is_found_out() -> None:
+    assert estimate_s(0, None, 32, 0.2, listed_pages=1) == pytest.approx(0.2)
     assert estimate_s(0, None, 32, 0.2, listed_pages=100) == pytest.approx(20.0, rel=0.05)
 
 
