@@ -40,11 +40,14 @@ class Shard:
 
         CRC-32 of the name, divided by a prime first: its low bits alone may follow patterns in names.
         """
-        return self.having(name).number == self.number
+        return self._number_of(name) == self.number
 
     def having(self, name: str | None) -> Shard:
         """The one of as many parts that a job of this name is in."""
-        return Shard(1 + (zlib.crc32(name.encode()) // 2_003 % self.count if name else 0), self.count)
+        return Shard(self._number_of(name), self.count)
+
+    def _number_of(self, name: str | None) -> int:
+        return 1 + zlib.crc32(name.encode()) // 2_003 % self.count if name else 1
 
     @classmethod
     def read(cls, text: str) -> Shard:

@@ -37,15 +37,12 @@ from bulkjobs.engine.reader import Fatal, Reader, Unreadable
 from bulkjobs.engine.records import ChangeKind, Outcome
 from bulkjobs.engine.sights import sight_of_delete, sight_of_update
 from bulkjobs.engine.stops import stop_of
+from bulkjobs.engine.unless import Stopped, unless
 from bulkjobs.engine.work import Stop, Tally
 from bulkjobs.graph.comparison import BUILT_IN, Comparison
 from bulkjobs.logs import Log
 
 _T = TypeVar("_T")
-
-
-class _Stopped(Exception):
-    """The run was told to stop before what was waited for came."""
 
 
 class Changer:
@@ -169,25 +166,12 @@ class Changer:
     async def _pause(self, seconds: float) -> None:
         """Sleep, unless told to stop meanwhile."""
         if seconds > 0:
-            with suppress(_Stopped):
+            with suppress(Stopped):
                 await self._unless_stopped(self._clock.sleep(seconds))
 
     async def _unless_stopped(self, call: Awaitable[_T], *, reads_back: bool = False) -> _T:
-        """What ``call`` gives; raises _Stopped when told to stop before. To be used where nothing is on its way.
-
-        An outage or a pause may last for minutes, and a stop does not wait for its end. ``reads_back``: what was
-        accepted; an interrupt lets that go on.
-        """
-        task, stop = asyncio.ensure_future(call), asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
-            if self.stopped is not None and not (reads_back and self._is_interrupted()):
-                raise _Stopped
-            return await task
-        finally:
-            task.cancel()
-            stop.cancel()
-            await asyncio.gather(task, stop, return_exceptions=True)
+        """``unless`` stopped. ``reads_back``: what was accepted; an interrupt lets that go on."""
+        return await unless(self._stopping, call, lambda: not (reads_back and self._is_interrupted()))
 
     async def _go_on(self, change: Change) -> Decision:
         if self._health.condition is Condition.UP:
@@ -201,7 +185,7 @@ class Changer:
         try:
             read = self._reader.get_job(change.job_id)
             change.job = await self._unless_stopped(read, reads_back=change.state.accepted)
-        except _Stopped:
+        except Stopped:
             return self._given_up(change)
         except Unreadable as error:
             self._log.warning("change.unreadable", name=change.name, job_id=change.job_id, error=str(error))
@@ -244,7 +228,7 @@ class Changer:
         begun = self._clock.monotonic()
         try:
             sent_at = await self._unless_stopped(self._reader.permission())
-        except _Stopped:
+        except Stopped:
             self._recorder.withdrawn(change)
             return self._given_up(change)
         change.waited_ms = round((sent_at - begun) * 1000)
